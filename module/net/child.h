@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* child.h - run another program without trusting it and without leaving
+ * anything behind.  The only fork and exec of the project. */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "../protocol/status.h"
+
+struct child {
+	const char *const *argv; /* argv[0] is the absolute path; NULL ends it */
+	uid_t uid; /* who it becomes when we are root; never 0 */
+	gid_t gid;
+	int64_t deadline; /* clock.h; then its whole process group is killed */
+	char *out;        /* what it writes to fd 1 ... */
+	size_t out_cap;
+	char *why; /* ... and to fd 2, cut at why_cap */
+	size_t why_cap;
+};
+
+struct child_end {
+	size_t out_len;
+	size_t why_len;
+	bool timed_out;
+	bool flooded;   /* wrote more than out_cap to fd 1 */
+	int exit_code;  /* -1 when a signal ended it */
+	int signal;     /* 0 when it exited */
+};
+
+/* fork, then in the child: default signals, own process group, 0 on
+ * /dev/null, 1 and 2 on pipes, every other descriptor closed, cwd /, umask 077,
+ * resource limits, when we are root setgroups + setresgid + setresuid and a
+ * check that there is no way back, no_new_privs, empty environment, exec.
+ * Waits for the end within the deadline, reaps it whatever SIGCHLD says, and
+ * restores SIGCHLD.  STS_OK: it ran, *end tells how it ended (exit code 127:
+ * it could not be executed).  STS_SYSTEM: no pipe, no fork, or we are root and
+ * uid is 0. */
+enum sts_status child_run(const struct child *c, struct child_end *end,
+    struct sts_error *err) STS_CHECKED;
+
+/* Starts argv as a grandchild of nobody's (double fork, setsid, 0 to 2 on
+ * /dev/null, as above else, but with no limits and no deadline) and returns at
+ * once. */
+enum sts_status child_detach(const char *const *argv, uid_t uid, gid_t gid,
+    struct sts_error *err) STS_CHECKED;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fetch.h - get a policy text over HTTPS (RFC 8461 3.3) by the helper
+ * mta-sts-fetch, and what the two say to each other.
+ *
+ * The helper prints the body on fd 1 and exits 0; or it prints nothing there,
+ * one line "word: text" on fd 2, and exits with one of the codes below. */
+#ifndef FETCH_H
+#define FETCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "../protocol/status.h"
+
+enum fetch_exit {
+	FETCH_EXIT_OK = 0,
+	FETCH_EXIT_FETCH = 10, /* STS_FETCH */
+	FETCH_EXIT_CERT = 11,  /* STS_CERT */
+	FETCH_EXIT_USAGE = 2,
+	FETCH_EXIT_SYSTEM = 3 /* STS_SYSTEM: no memory, no CA directory */
+};
+
+struct fetch_options {
+	const char *helper; /* absolute path of mta-sts-fetch */
+	const char *ca_file; /* PEM; NULL: none */
+	const char *ca_path; /* hashed directory; NULL: none */
+	bool allow_private_addresses;
+	uid_t uid; /* who the helper becomes when we are root */
+	gid_t gid;
+};
+
+/* Fetches https://mta-sts.DOMAIN/.well-known/mta-sts.txt into body[cap].
+ * domain is canonical (domain.h).  STS_OK with *len bytes; STS_FETCH or
+ * STS_CERT with the helper's word ("http-404", "redirect", "content-type",
+ * "too-large", "timeout", "host-not-found", "connect", "tls", "truncated",
+ * "address-refused"; "cert-expired", "cert-name", "cert-untrusted",
+ * "cert-invalid"); STS_SYSTEM when the helper is missing, was killed by
+ * somebody else, or spoke nonsense ("helper-missing", "helper-died",
+ * "helper-garbage"). */
+enum sts_status fetch_policy(const struct fetch_options *o, const char *domain,
+    int64_t deadline, char *body, size_t cap, size_t *len,
+    struct sts_error *err) STS_CHECKED;
+
+#endif

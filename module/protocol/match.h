@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* match.h - is this MX host permitted? (RFC 8461 4.1) */
+#ifndef MATCH_H
+#define MATCH_H
+
+#include <stdbool.h>
+#include "text.h"
+
+/* mx_list is struct policy's: lower case patterns joined by ':'.  host is the
+ * name in the MX record; case and one final dot do not count.  A leading "*."
+ * stands for exactly one label (RFC 8461 4.1, RFC 6125 6.4.3). */
+bool match_host(const char *mx_list, const char *host);
+
+/* Appends the items for Exim's ignore_target_hosts that let pass exactly the
+ * hosts that match_host() accepts: "!^mx1[.]example[.]com$:...:*".  A list
+ * with any character outside [a-z0-9.*:-] is refused by setting t->full. */
+void match_ignore_list(struct text *t, const char *mx_list);
+
+#endif

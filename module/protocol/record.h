@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* record.h - the TXT record at _mta-sts.DOMAIN (RFC 8461 3.1). */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "scan.h"
+#include "status.h"
+
+#define STS_ID_MAX 32u /* bytes; RFC 8461 3.1: 1*32(ALPHA / DIGIT) */
+
+/* One record, its strings already joined, against the grammar.  STS_OK with
+ * the id in id[]; STS_ABSENT when it does not begin with the version field;
+ * STS_RECORD when it does and is wrong. */
+enum sts_status record_parse(const char *txt, size_t len,
+    char id[STS_ID_MAX + 1], struct sts_error *err) STS_CHECKED;
+
+/* The whole TXT record set.  With several records those that do not begin
+ * "v=STSv1;" are dropped first and exactly one must remain.  STS_OK, STS_ABSENT
+ * (none left), STS_RECORD (more than one left, or it is invalid). */
+enum sts_status record_select(const struct bytes *set, size_t n,
+    char id[STS_ID_MAX + 1], struct sts_error *err) STS_CHECKED;
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* scan.h - a cursor over untrusted bytes that never passes their end. */
+#ifndef SCAN_H
+#define SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* A run of foreign bytes; no terminator is promised. */
+struct bytes {
+	const char *p;
+	size_t len;
+};
+
+struct scan {
+	const char *p;
+	const char *end;
+};
+
+static inline struct scan
+scan_over(const char *p, size_t len)
+{
+	struct scan s = { p, p + len };
+
+	return s;
+}
+
+static inline size_t
+scan_left(const struct scan *s)
+{
+	return (size_t)(s->end - s->p);
+}
+
+static inline bool
+scan_done(const struct scan *s)
+{
+	return s->p == s->end;
+}
+
+/* Moves over lit if the next bytes are exactly lit. */
+static inline bool
+scan_literal(struct scan *s, const char *lit)
+{
+	size_t n = strlen(lit);
+
+	if (n > scan_left(s) || memcmp(s->p, lit, n) != 0)
+		return false;
+	s->p += n;
+	return true;
+}
+
+/* Moves over the longest run of bytes that ok() accepts, at most max of
+ * them, and says how many. */
+static inline size_t
+scan_while(struct scan *s, bool (*ok)(char), size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && n < scan_left(s) && ok(s->p[n]))
+		n++;
+	s->p += n;
+	return n;
+}
+
+static inline bool
+scan_is_wsp(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* *WSP of RFC 5234: space and tab, nothing else. */
+static inline void
+scan_wsp(struct scan *s)
+{
+	(void)scan_while(s, scan_is_wsp, scan_left(s));
+}
+
+#endif

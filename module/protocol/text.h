@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* text.h - an append-only buffer of the caller's with a limit, and ASCII
+ * questions that no locale can change. */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Always terminated.  What does not fit is not cut in: it is left out whole
+ * and `full` stays set, so a run of appends is checked once at its end. */
+struct text {
+	char *buf;  /* borrowed from the caller for the life of the text */
+	size_t cap; /* bytes, the terminator included; at least 1 */
+	size_t len; /* bytes in use, without the terminator */
+	bool full;  /* something did not fit */
+};
+
+void text_init(struct text *t, char *buf, size_t cap);
+void text_add(struct text *t, const char *s);
+void text_add_bytes(struct text *t, const char *p, size_t len);
+void text_addf(struct text *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Appends foreign bytes for people to read: what is not printable ASCII
+ * becomes '?'; at most max bytes of it, then "...". */
+void text_add_foreign(struct text *t, const char *p, size_t len, size_t max);
+
+static inline bool
+ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+ascii_is_alnum(char c)
+{
+	return ascii_is_digit(c) || (c >= 'A' && c <= 'Z') ||
+	    (c >= 'a' && c <= 'z');
+}
+
+static inline char
+ascii_lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static inline bool
+ascii_is_print(char c)
+{
+	return c >= 0x20 && c <= 0x7e;
+}
+
+#endif
