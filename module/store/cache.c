@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cache.c - the policies of this machine: entries in two TDB files. */
+#include "cache.h"
+#include <stdlib.h>
+#include <string.h>
+#include "tdbfile.h"
+
+/* An attacker who makes us ask for a million names of his must not fill the
+ * disk.  Absences may be forgotten at any time; policies may not, so that the
+ * limit is far off and only new domains are refused. */
+#define ABSENT_SIZE_MAX (16u << 20) /* bytes */
+#define POLICIES_SIZE_MAX (2048ull << 20)
+
+struct cache {
+	struct tdbfile policies;
+	struct tdbfile absent;
+	char dir[];
+};
+
+struct cache *
+cache_new(const char *dir, void (*log)(void *arg, const char *line), void *arg)
+{
+	size_t n = strlen(dir) + 1;
+	struct cache *c = calloc(1, sizeof *c + n);
+
+	if (c == NULL)
+		return NULL;
+	memcpy(c->dir, dir, n);
+	c->policies.dir = c->dir;
+	c->policies.name = "policies.tdb";
+	c->policies.durable = true;
+	c->policies.alert = log;
+	c->policies.arg = arg;
+	c->absent.dir = c->dir;
+	c->absent.name = "absent.tdb";
+	c->absent.alert = log;
+	c->absent.arg = arg;
+	return c;
+}
+
+void
+cache_free(struct cache *c)
+{
+	if (c == NULL)
+		return;
+	tdbfile_close(&c->policies);
+	tdbfile_close(&c->absent);
+	free(c);
+}
+
+enum sts_status
+cache_get(struct cache *c, const char *domain, struct entry *policy,
+    struct sts_error *err)
+{
+	struct bytes v;
+	enum sts_status status = tdbfile_get(&c->policies, domain, &v, err);
+
+	memset(policy, 0, sizeof *policy);
+	if (status != STS_OK)
+		return status;
+	status = entry_decode(v.p, v.len, domain, policy, err);
+	if (status == STS_OK && policy->kind == ENTRY_ABSENCE)
+		return error_set(err, STS_DAMAGED, "cache-damaged",
+		    "an absence among the policies");
+	return status;
+}
+
+enum sts_status
+cache_get_absence(struct cache *c, const char *domain, struct entry *absence)
+{
+	struct bytes v;
+
+	memset(absence, 0, sizeof *absence);
+	if (tdbfile_get(&c->absent, domain, &v, NULL) == STS_OK &&
+	    entry_decode(v.p, v.len, domain, absence, NULL) == STS_OK &&
+	    absence->kind == ENTRY_ABSENCE)
+		return STS_OK;
+	return STS_MISS;
+}
+
+static enum sts_status
+put_in(struct tdbfile *f, const char *domain, const struct entry *e,
+    uint64_t size_max, struct sts_error *err)
+{
+	enum sts_status status;
+	struct bytes v;
+	char *buf;
+
+	v.len = entry_size(e);
+	v.p = buf = malloc(v.len);
+	if (buf == NULL)
+		return error_set(err, STS_NOMEM, "memory", "out of memory");
+	entry_encode(e, domain, buf);
+	status = tdbfile_put(f, domain, v, size_max, err);
+	free(buf);
+	return status;
+}
+
+static enum sts_status
+put_absence(struct cache *c, const char *domain, const struct entry *e,
+    struct sts_error *err)
+{
+	enum sts_status status;
+
+	if (tdbfile_size(&c->absent) > ABSENT_SIZE_MAX) {
+		status = tdbfile_reset(&c->absent, err);
+		if (status != STS_OK)
+			return status;
+	}
+	return put_in(&c->absent, domain, e, UINT64_MAX, err);
+}
+
+enum sts_status
+cache_put(struct cache *c, const char *domain, const struct entry *e,
+    struct sts_error *err)
+{
+	enum sts_status status;
+
+	if (e->kind == ENTRY_ABSENCE)
+		return put_absence(c, domain, e, err);
+	status = put_in(&c->policies, domain, e, POLICIES_SIZE_MAX, err);
+	if (status == STS_OK && e->kind == ENTRY_POLICY) {
+		/* Not there is as good as gone. */
+		enum sts_status gone = tdbfile_delete(&c->absent, domain, NULL);
+
+		(void)gone;
+	}
+	return status;
+}
+
+struct touch {
+	const char *domain;
+	const struct entry *with;
+};
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Lays the new times over the stored entry, unless that is another one. */
+static bool
+lay_over(void *arg, char *buf, size_t len)
+{
+	const struct touch *t = arg;
+	struct entry e;
+	int64_t marked, tried;
+
+	if (entry_decode(buf, len, t->domain, &e, NULL) != STS_OK ||
+	    e.kind != t->with->kind || e.fetched_at != t->with->fetched_at ||
+	    strcmp(e.id, t->with->id) != 0)
+		return false;
+	/* What another process noted meanwhile stays. */
+	marked = e.trial.marked_at;
+	tried = e.trial.tried_at;
+	e.trial = t->with->trial;
+	e.trial.marked_at = later(e.trial.marked_at, marked);
+	e.trial.tried_at = later(e.trial.tried_at, tried);
+	e.used_at = later(e.used_at, t->with->used_at);
+	entry_encode(&e, t->domain, buf);
+	return true;
+}
+
+enum sts_status
+cache_touch(struct cache *c, const char *domain, const struct entry *e,
+    struct sts_error *err)
+{
+	struct touch t = { domain, e };
+
+	return tdbfile_patch(&c->policies, domain, lay_over, &t, err);
+}
+
+enum sts_status
+cache_delete(struct cache *c, const char *domain, struct sts_error *err)
+{
+	enum sts_status absence = tdbfile_delete(&c->absent, domain, NULL);
+	enum sts_status status = tdbfile_delete(&c->policies, domain, err);
+
+	return status == STS_MISS && absence == STS_OK ? STS_OK : status;
+}
+
+enum sts_status
+cache_clear(struct cache *c, struct sts_error *err)
+{
+	enum sts_status status = tdbfile_reset(&c->absent, err);
+
+	return status == STS_OK ? tdbfile_reset(&c->policies, err) : status;
+}
+
+struct walk {
+	bool (*each)(void *arg, const char *domain, enum sts_status st,
+	    const struct entry *e);
+	void *arg;
+};
+
+static bool
+decode_each(void *arg, const char *key, struct bytes v)
+{
+	const struct walk *w = arg;
+	struct entry e;
+	enum sts_status st = entry_decode(v.p, v.len, key, &e, NULL);
+
+	return w->each(w->arg, key, st, &e);
+}
+
+enum sts_status
+cache_walk(struct cache *c, bool absences,
+    bool (*each)(void *arg, const char *domain, enum sts_status st,
+        const struct entry *e),
+    void *arg, struct sts_error *err)
+{
+	struct walk w = { each, arg };
+
+	return tdbfile_walk(absences ? &c->absent : &c->policies, decode_each,
+	    &w, err);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cache.h - the policies of this machine, in two TDB files.
+ *
+ * policies.tdb holds policies (and marks where a damaged one stood): written
+ * in transactions with fsync, never lost by a kill.  absent.tdb holds what may
+ * be forgotten at no risk: that a domain has no policy, or that its fetch
+ * failed; it is bounded, and begun anew when it is full or damaged.  Both are
+ * opened on first use, read and written with TDB's locks (RFC 8461 10.2: what
+ * an attacker wants is a false "no policy"), without mmap (a file cut short by
+ * somebody else must not kill Exim), and never kept across a fork. */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include "entry.h"
+
+struct cache;
+
+/* dir is copied.  log may be NULL; it gets one line for an alert.  Opens
+ * nothing yet.  NULL when out of memory. */
+struct cache *cache_new(const char *dir,
+    void (*log)(void *arg, const char *line), void *arg);
+void cache_free(struct cache *c); /* or NULL */
+
+/* What is known of domain.  Both at once, since a policy past its end may
+ * stand beside a newer absence.  *policy is ENTRY_POLICY or ENTRY_DAMAGED.
+ * STS_OK: *policy is filled, borrowed until the next call on c.
+ * STS_MISS: nothing there.  STS_DAMAGED: a value that fails its checks, with
+ * policy->damaged_until as entry_decode() says.  STS_SYSTEM: the cache is
+ * there and cannot be read ("cache-open", "cache-read"). STS_ABSENT: there is
+ * no cache directory; work without. */
+enum sts_status cache_get(struct cache *c, const char *domain,
+    struct entry *policy, struct sts_error *err) STS_CHECKED;
+/* The absence known of domain: STS_OK or STS_MISS; trouble is a miss. */
+enum sts_status cache_get_absence(struct cache *c, const char *domain,
+    struct entry *absence) STS_CHECKED;
+
+/* Stores e under domain by its kind: a policy or damage mark durably in
+ * policies.tdb (a policy also deletes the absence), an absence in absent.tdb.
+ * STS_SYSTEM ("cache-write", "cache-full") when it could not be kept. */
+enum sts_status cache_put(struct cache *c, const char *domain,
+    const struct entry *e, struct sts_error *err) STS_CHECKED;
+/* Writes e's trial and used_at over those of the stored policy in place, if
+ * that policy is still the one e was read from (same fetched_at and id). */
+enum sts_status cache_touch(struct cache *c, const char *domain,
+    const struct entry *e, struct sts_error *err) STS_CHECKED;
+/* STS_OK, or STS_MISS when neither file knows domain. */
+enum sts_status cache_delete(struct cache *c, const char *domain,
+    struct sts_error *err) STS_CHECKED;
+
+/* Forgets everything. */
+enum sts_status cache_clear(struct cache *c, struct sts_error *err) STS_CHECKED;
+
+/* Calls each() for every entry of policies.tdb (absences == false) or of
+ * absent.tdb; st is STS_OK or STS_DAMAGED.  A false return ends the walk.
+ * each() may call the cache. */
+enum sts_status cache_walk(struct cache *c, bool absences,
+    bool (*each)(void *arg, const char *domain, enum sts_status st,
+        const struct entry *e),
+    void *arg, struct sts_error *err) STS_CHECKED;
+
+#endif

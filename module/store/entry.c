@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* entry.c - cache values as bytes: every byte is checked before it counts. */
+#include "entry.h"
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define VERSION 1
+
+/* Places in the fixed part. */
+enum {
+	AT_SUM = 0,
+	AT_MAGIC = 8,
+	AT_LENGTH = 12,
+	AT_ASKED = 16,
+	AT_FAILED = 24,
+	AT_MARKED = 32,
+	AT_TRIED = 40,
+	AT_FETCHED = 48,
+	AT_USED = 56,
+	AT_DAMAGED = 64,
+	AT_OUTCOME = 72,
+	AT_MODE = 76,
+	AT_MAX_AGE = 80,
+	AT_FINDINGS = 84,
+	AT_MX_LEN = 88,
+	AT_BODY_LEN = 92,
+	AT_ID = 96,
+	AT_FAILED_ID = 128,
+	AT_FAILED_WORD = 160,
+	AT_MX = 192
+};
+
+static void
+put(char *buf, size_t at, uint64_t value, size_t width)
+{
+	for (size_t i = 0; i < width; i++)
+		buf[at + i] = (char)(value >> (8 * i) & 0xff);
+}
+
+static uint64_t
+get(const char *buf, size_t at, size_t width)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < width; i++)
+		value |= (uint64_t)(unsigned char)buf[at + i] << (8 * i);
+	return value;
+}
+
+static void
+put_time(char *buf, size_t at, int64_t t)
+{
+	put(buf, at, t > 0 ? (uint64_t)t : 0, 8);
+}
+
+/* A time that cannot have been meant reads as "never". */
+static int64_t
+get_time(const char *buf, size_t at)
+{
+	uint64_t t = get(buf, at, 8);
+
+	return t < (uint64_t)1 << 40 ? (int64_t)t : 0;
+}
+
+static uint64_t
+checksum(const char *buf, size_t len, const char *key)
+{
+	uint64_t seed = XXH64(key, strlen(key), 0);
+
+	return XXH64(buf + AT_MAGIC, len - AT_MAGIC, seed);
+}
+
+size_t
+entry_size(const struct entry *e)
+{
+	return AT_MX + e->mx.len + 1 + e->body.len;
+}
+
+static void
+put_string(char *buf, size_t at, const char *s, size_t room)
+{
+	size_t n = strnlen(s, room);
+
+	memcpy(buf + at, s, n);
+	memset(buf + at + n, 0, room - n);
+}
+
+void
+entry_encode(const struct entry *e, const char *key, char *buf)
+{
+	const struct trial *t = &e->trial;
+	size_t len = entry_size(e);
+
+	memcpy(buf + AT_MAGIC, "MS", 2);
+	buf[AT_MAGIC + 2] = VERSION;
+	buf[AT_MAGIC + 3] = (char)e->kind;
+	put(buf, AT_LENGTH, len, 4);
+	put_time(buf, AT_ASKED, t->asked_at);
+	put_time(buf, AT_FAILED, t->failed_at);
+	put_time(buf, AT_MARKED, t->marked_at);
+	put_time(buf, AT_TRIED, t->tried_at);
+	put_time(buf, AT_FETCHED, e->fetched_at);
+	put_time(buf, AT_USED, e->used_at);
+	put_time(buf, AT_DAMAGED, e->damaged_until);
+	put(buf, AT_OUTCOME, t->outcome, 4);
+	put(buf, AT_MODE, e->mode, 4);
+	put(buf, AT_MAX_AGE, e->max_age, 4);
+	put(buf, AT_FINDINGS, e->findings, 4);
+	put(buf, AT_MX_LEN, e->mx.len, 4);
+	put(buf, AT_BODY_LEN, e->body.len, 4);
+	put_string(buf, AT_ID, e->id, 32);
+	put_string(buf, AT_FAILED_ID, t->failed_id, 32);
+	put_string(buf, AT_FAILED_WORD, t->failed_word, 32);
+	if (e->mx.len > 0)
+		memcpy(buf + AT_MX, e->mx.p, e->mx.len);
+	buf[AT_MX + e->mx.len] = '\0';
+	if (e->body.len > 0)
+		memcpy(buf + AT_MX + e->mx.len + 1, e->body.p, e->body.len);
+	put(buf, AT_SUM, checksum(buf, len, key), 8);
+}
+
+static bool
+is_mx_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+	    c == '-' || c == '*' || c == ':' || c == '_';
+}
+
+static bool
+is_word_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+static bool
+is_id_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	    (c >= 'A' && c <= 'Z');
+}
+
+static bool
+all_of(const char *p, size_t len, bool (*ok)(char))
+{
+	for (size_t i = 0; i < len; i++)
+		if (!ok(p[i]))
+			return false;
+	return true;
+}
+
+/* A string of up to 32 characters, all of them ok(). */
+static bool
+get_string(const char *buf, size_t at, char *out, bool (*ok)(char))
+{
+	size_t n = strnlen(buf + at, 32);
+
+	memcpy(out, buf + at, n);
+	out[n] = '\0';
+	return all_of(out, n, ok);
+}
+
+static bool
+is_ours(const char *buf, size_t len)
+{
+	return len > AT_MX && memcmp(buf + AT_MAGIC, "MS", 2) == 0 &&
+	    buf[AT_MAGIC + 2] == VERSION;
+}
+
+static void
+read_trial(const char *buf, struct trial *t)
+{
+	t->asked_at = get_time(buf, AT_ASKED);
+	t->failed_at = get_time(buf, AT_FAILED);
+	t->marked_at = get_time(buf, AT_MARKED);
+	t->tried_at = get_time(buf, AT_TRIED);
+	t->outcome = (enum sts_status)get(buf, AT_OUTCOME, 4);
+}
+
+static void
+read_policy(const char *buf, struct entry *e)
+{
+	e->mode = (enum sts_mode)get(buf, AT_MODE, 4);
+	e->max_age = (uint32_t)get(buf, AT_MAX_AGE, 4);
+	e->findings = (uint32_t)get(buf, AT_FINDINGS, 4);
+	e->fetched_at = get_time(buf, AT_FETCHED);
+	e->used_at = get_time(buf, AT_USED);
+	e->damaged_until = get_time(buf, AT_DAMAGED);
+	e->mx.p = buf + AT_MX;
+	e->mx.len = (size_t)get(buf, AT_MX_LEN, 4);
+	e->body.len = (size_t)get(buf, AT_BODY_LEN, 4);
+	e->body.p = buf + AT_MX + e->mx.len + 1;
+}
+
+static bool
+lengths_add_up(const char *buf, size_t len)
+{
+	uint64_t mx = get(buf, AT_MX_LEN, 4);
+	uint64_t body = get(buf, AT_BODY_LEN, 4);
+
+	return get(buf, AT_LENGTH, 4) == len && AT_MX + mx + 1 + body == len &&
+	    buf[AT_MX + mx] == '\0';
+}
+
+static bool
+fields_are_sane(const struct entry *e)
+{
+	return (e->kind == ENTRY_POLICY || e->kind == ENTRY_ABSENCE ||
+	           e->kind == ENTRY_DAMAGED) &&
+	    e->trial.outcome <= STS_SYSTEM && e->mode <= STS_ENFORCE &&
+	    e->max_age <= STS_AGE_MAX && all_of(e->mx.p, e->mx.len, is_mx_char);
+}
+
+static enum sts_status
+damaged(struct entry *e, const char *buf, size_t len, const char *what,
+    struct sts_error *err)
+{
+	int64_t fetched;
+	uint64_t max_age;
+
+	memset(e, 0, sizeof *e);
+	e->kind = ENTRY_DAMAGED;
+	if (is_ours(buf, len) && buf[AT_MAGIC + 3] == ENTRY_POLICY) {
+		fetched = get_time(buf, AT_FETCHED);
+		max_age = get(buf, AT_MAX_AGE, 4);
+		if (fetched > 0 && max_age <= STS_AGE_MAX)
+			e->damaged_until = fetched + (int64_t)max_age;
+	}
+	return error_set(err, STS_DAMAGED, "cache-damaged",
+	    "cached value is damaged (%s)", what);
+}
+
+enum sts_status
+entry_decode(const char *buf, size_t len, const char *key, struct entry *e,
+    struct sts_error *err)
+{
+	memset(e, 0, sizeof *e);
+	if (!is_ours(buf, len))
+		return damaged(e, buf, len, "not of this version", err);
+	if (!lengths_add_up(buf, len))
+		return damaged(e, buf, len, "length", err);
+	if (get(buf, AT_SUM, 8) != checksum(buf, len, key))
+		return damaged(e, buf, len, "checksum", err);
+	e->kind = (enum entry_kind)buf[AT_MAGIC + 3];
+	read_trial(buf, &e->trial);
+	read_policy(buf, e);
+	if (!fields_are_sane(e) || !get_string(buf, AT_ID, e->id, is_id_char) ||
+	    !get_string(buf, AT_FAILED_ID, e->trial.failed_id, is_id_char) ||
+	    !get_string(buf, AT_FAILED_WORD, e->trial.failed_word,
+	        is_word_char) ||
+	    strlen(e->trial.failed_word) > STS_WORD_MAX)
+		return damaged(e, buf, len, "fields", err);
+	return STS_OK;
+}
+
+int64_t
+entry_expires(const struct entry *e)
+{
+	return e->fetched_at + (int64_t)e->max_age;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* owner.c - work in the cache directory as the user it belongs to. */
+#include "owner.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum sts_status
+owner_of(const char *dir, uid_t *uid, gid_t *gid, struct sts_error *err)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) != 0)
+		return error_set(err, STS_SYSTEM,
+		    errno == ENOENT ? "cache-missing" : "cache-open", "%s: %s",
+		    dir, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, STS_SYSTEM, "cache-open",
+		    "%s: not a directory", dir);
+	*uid = st.st_uid;
+	*gid = st.st_gid;
+	return STS_OK;
+}
+
+enum sts_status
+owner_enter(const char *dir, struct owner *o, struct sts_error *err)
+{
+	enum sts_status status;
+	uid_t uid;
+	gid_t gid;
+
+	o->euid = geteuid();
+	o->egid = getegid();
+	o->switched = false;
+	status = owner_of(dir, &uid, &gid, err);
+	if (status != STS_OK || o->euid != 0)
+		return status;
+	/* Root's files in there could not be opened by Exim's own user. */
+	if (uid == 0)
+		return error_set(err, STS_SYSTEM, "cache-owner",
+		    "%s belongs to root; it must belong to Exim's user", dir);
+	if (setresgid((gid_t)-1, gid, (gid_t)-1) != 0)
+		return error_set(err, STS_SYSTEM, "cache-owner",
+		    "cannot take group %lu: %s", (unsigned long)gid,
+		    strerror(errno));
+	if (setresuid((uid_t)-1, uid, (uid_t)-1) != 0) {
+		status = error_set(err, STS_SYSTEM, "cache-owner",
+		    "cannot take user %lu: %s", (unsigned long)uid,
+		    strerror(errno));
+		(void)setresgid((gid_t)-1, o->egid, (gid_t)-1);
+		return status;
+	}
+	o->switched = true;
+	return STS_OK;
+}
+
+void
+owner_leave(const struct owner *o)
+{
+	int keep = errno;
+
+	/* These cannot fail: the real and saved ids are still root's. */
+	if (o->switched && (setresuid((uid_t)-1, o->euid, (uid_t)-1) != 0 ||
+	                       setresgid((gid_t)-1, o->egid, (gid_t)-1) != 0))
+		errno = EPERM;
+	errno = keep;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tdbfile.h - one TDB file of ours: made, opened, locked, repaired.
+ * The only user of tdb.h.
+ *
+ * The file is opened on first use, O_RDWR with TDB's locks and without mmap,
+ * under the effective user of its directory's owner; the handle is given up
+ * after a fork, and when the file has been replaced.  A file is made complete
+ * under another name and then renamed: nobody ever sees half a file. */
+#ifndef TDBFILE_H
+#define TDBFILE_H
+
+#include <stdint.h>
+#include "../protocol/scan.h"
+#include "../protocol/status.h"
+
+struct tdb_context;
+
+struct tdbfile {
+	const char *dir;  /* borrowed */
+	const char *name; /* "policies.tdb"; borrowed */
+	/* Durable: stores are fsynced, damage is an alert and the last good
+	 * copy NAME.1 is taken.  Else it may begin anew at any time. */
+	bool durable;
+	void (*alert)(void *arg, const char *line); /* or NULL */
+	void *arg;
+	/* its own */
+	struct tdb_context *tdb;
+	int pid;            /* who opened it */
+	int error;          /* TDB's, of the last failure */
+	unsigned char *got; /* the last value read */
+};
+
+void tdbfile_close(struct tdbfile *f);
+
+/* The value under key, borrowed until the next call on f.  STS_OK, STS_MISS,
+ * STS_ABSENT (no such directory), STS_SYSTEM ("cache-open", "cache-read",
+ * "cache-busy"). */
+enum sts_status tdbfile_get(struct tdbfile *f, const char *key,
+    struct bytes *value, struct sts_error *err) STS_CHECKED;
+/* Stores in a transaction.  STS_SYSTEM "cache-write" when it was not kept;
+ * "cache-full" when key is new and the file larger than size_max (bytes). */
+enum sts_status tdbfile_put(struct tdbfile *f, const char *key,
+    struct bytes value, uint64_t size_max, struct sts_error *err) STS_CHECKED;
+/* Gives change() the bytes under key while nobody else can write them; it may
+ * alter them in place, and says by its result whether it did.  STS_MISS when
+ * there is nothing. */
+enum sts_status tdbfile_patch(struct tdbfile *f, const char *key,
+    bool (*change)(void *arg, char *buf, size_t len), void *arg,
+    struct sts_error *err) STS_CHECKED;
+enum sts_status tdbfile_delete(struct tdbfile *f, const char *key,
+    struct sts_error *err) STS_CHECKED;
+/* Every key and value; a false result of each() ends the walk. */
+enum sts_status tdbfile_walk(struct tdbfile *f,
+    bool (*each)(void *arg, const char *key, struct bytes value), void *arg,
+    struct sts_error *err) STS_CHECKED;
+/* Begins the file anew, empty. */
+enum sts_status tdbfile_reset(struct tdbfile *f, struct sts_error *err)
+    STS_CHECKED;
+/* Size of the open file in bytes, 0 when it is not there. */
+uint64_t tdbfile_size(struct tdbfile *f);
+
+#endif
