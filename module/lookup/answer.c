@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* answer.c - what a look-up comes to, and the line that Exim reads. */
+#include "answer.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../protocol/match.h"
+#include "../protocol/text.h"
+
+const struct answer answer_no_memory = {
+	.status = ANSWER_ERROR,
+	.tempfail = true,
+	.mx = "",
+	.why = { STS_NOMEM, "memory", "out of memory" },
+	.line = "mode=tempfail status=error reason=memory",
+};
+
+const char *
+answer_status_name(enum answer_status status)
+{
+	switch (status) {
+	case ANSWER_FRESH:
+		return "fresh";
+	case ANSWER_CHECKED:
+		return "checked";
+	case ANSWER_CACHED:
+		return "cached";
+	case ANSWER_STALE:
+		return "stale";
+	case ANSWER_ABSENT:
+		return "absent";
+	case ANSWER_UNUSABLE:
+		return "unusable";
+	case ANSWER_EXEMPT:
+		return "exempt";
+	case ANSWER_NOTADOMAIN:
+		return "notadomain";
+	case ANSWER_ERROR:
+		break;
+	}
+	return "error";
+}
+
+const char *
+answer_mode_name(const struct answer *a)
+{
+	return a->tempfail ? "tempfail" : mode_name(a->mode);
+}
+
+const char *
+answer_match(const struct answer *a, const char *host)
+{
+	if (a->tempfail)
+		return "tempfail";
+	if (a->mode == STS_NONE)
+		return "nopolicy";
+	return match_host(a->mx, host) ? "match" : "mismatch";
+}
+
+/* Whether every character may stand in a value of the line: no blank, quote,
+ * backslash, brace or dollar, whatever the parsers let through. */
+static bool
+is_line_safe(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (!ascii_is_alnum(*s) && strchr(".-_:*!^$[]+=", *s) == NULL)
+			return false;
+	return true;
+}
+
+static void
+add_policy(struct text *t, const struct answer *a)
+{
+	text_addf(t, " id=%s max_age=%" PRIu32 " expires=%lld mx=%s", a->id,
+	    a->max_age, (long long)a->expires, a->mx);
+	if (a->mode != STS_ENFORCE)
+		return;
+	text_add(t, " ignore=");
+	match_ignore_list(t, a->mx);
+}
+
+static void
+write_line(struct text *t, const struct answer *a)
+{
+	if (a->domain[0] != '\0')
+		text_addf(t, "domain=%s ", a->domain);
+	text_addf(t, "mode=%s status=%s", answer_mode_name(a),
+	    answer_status_name(a->status));
+	if (a->tempfail)
+		text_addf(t, " reason=%s",
+		    a->why.word[0] != '\0' ? a->why.word : "system");
+	else if (a->id[0] != '\0')
+		add_policy(t, a);
+}
+
+static bool
+is_good_line(const struct text *t, const struct answer *a)
+{
+	char copy[2] = { 0 };
+
+	if (t->full || !is_line_safe(a->domain) || !is_line_safe(a->id) ||
+	    !is_line_safe(a->mx))
+		return false;
+	for (size_t i = 0; i < t->len; i++) {
+		copy[0] = t->buf[i];
+		if (copy[0] != ' ' && !is_line_safe(copy))
+			return false;
+	}
+	return true;
+}
+
+/* Every pattern of mx grows by its regular expression in the ignore list:
+ * "*." to "!^[^.]+[.]" is the most for its length. */
+static size_t
+room_for(size_t mx_len)
+{
+	return 512 + STS_DOMAIN_MAX + mx_len + 8 * (mx_len + 1);
+}
+
+struct answer *
+answer_new(const struct answer *draft, struct bytes mx)
+{
+	size_t room = room_for(mx.len);
+	struct answer *a = malloc(sizeof *a + mx.len + 1 + room);
+	struct text line;
+	char *p;
+
+	if (a == NULL)
+		return NULL;
+	*a = *draft;
+	p = (char *)(a + 1);
+	if (mx.len > 0)
+		memcpy(p, mx.p, mx.len);
+	p[mx.len] = '\0';
+	a->mx = p;
+	p += mx.len + 1;
+	a->line = p;
+	text_init(&line, p, room);
+	write_line(&line, a);
+	if (is_good_line(&line, a))
+		return a;
+	a->tempfail = true;
+	a->status = ANSWER_ERROR;
+	(void)error_set(&a->why, STS_SYSTEM, "characters",
+	    "a value holds a character that Exim must not see");
+	text_init(&line, p, room);
+	text_add(&line, "mode=tempfail status=error reason=characters");
+	return a;
+}
+
+void
+answer_free(void *answer)
+{
+	free(answer);
+}

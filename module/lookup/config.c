@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config.c - mta-sts.conf.
+ *
+ * Read here and not by inih: that tells one wrong line only and no line
+ * number to its handler, and would be one library more in every delivery. */
+#include "config.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include "../protocol/scan.h"
+#include "../protocol/text.h"
+
+#define LINE_MAX_BYTES 1024
+
+enum kind {
+	KIND_PATH,
+	KIND_SECONDS,
+	KIND_BOOL,
+	KIND_LOG,
+	KIND_DNS_FAILURE
+};
+
+struct key {
+	const char *name;
+	enum kind kind;
+	size_t at;    /* offset in struct config */
+	unsigned min; /* seconds */
+	unsigned max;
+	bool may_be_empty; /* paths */
+};
+
+#define AT(field) offsetof(struct config, field)
+
+static const struct key keys[] = {
+	{ "cache_dir", KIND_PATH, AT(cache_dir), 0, 0, false },
+	{ "recheck", KIND_SECONDS, AT(recheck), 0, 86400, false },
+	{ "negative_ttl", KIND_SECONDS, AT(negative_ttl), 0, 86400, false },
+	{ "fetch_timeout", KIND_SECONDS, AT(fetch_timeout), 1, 120, false },
+	{ "dns_timeout", KIND_SECONDS, AT(dns_timeout), 1, 60, false },
+	{ "ca_file", KIND_PATH, AT(ca_file), 0, 0, true },
+	{ "ca_path", KIND_PATH, AT(ca_path), 0, 0, true },
+	{ "allow_private_addresses", KIND_BOOL, AT(allow_private_addresses), 0,
+	    0, false },
+	{ "dns_failure", KIND_DNS_FAILURE, AT(defer_on_dns_failure), 0, 0,
+	    false },
+	{ "exceptions", KIND_PATH, AT(exceptions), 0, 0, true },
+	{ "log", KIND_LOG, AT(log), 0, 0, false },
+};
+#define KEYS (sizeof keys / sizeof keys[0])
+
+static void
+set_path(char path[CONFIG_PATH_MAX + 1], const char *value)
+{
+	struct text t;
+
+	text_init(&t, path, CONFIG_PATH_MAX + 1);
+	text_add(&t, value);
+}
+
+void
+config_defaults(struct config *c)
+{
+	memset(c, 0, sizeof *c);
+	set_path(c->cache_dir, MTA_STS_CACHEDIR);
+	set_path(c->ca_path, "/etc/ssl/certs");
+	set_path(c->exceptions, MTA_STS_EXCEPTIONS);
+	c->recheck = 300;
+	c->negative_ttl = 600;
+	c->fetch_timeout = 15;
+	c->dns_timeout = 5;
+	c->log = LOG_POLICY;
+}
+
+/* Where the problems of one file go. */
+struct report {
+	config_problem *tell;
+	void *arg;
+	unsigned line;
+	unsigned n;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+problem(struct report *r, const char *format, ...)
+{
+	char line[256];
+	struct text t;
+	va_list ap;
+	int n;
+
+	r->n++;
+	if (r->tell == NULL)
+		return;
+	va_start(ap, format);
+	n = vsnprintf(line, sizeof line, format, ap);
+	va_end(ap);
+	if (n > 0) {
+		char printable[256];
+
+		text_init(&t, printable, sizeof printable);
+		text_add_foreign(&t, line, strlen(line), sizeof printable - 4);
+		r->tell(r->arg, r->line, printable);
+	}
+}
+
+/* "90", "90s", "15m", "2h", "1d" as seconds; false for anything else. */
+static bool
+read_seconds(const char *value, unsigned *out)
+{
+	uint64_t n = 0;
+	const char *p = value;
+	unsigned unit = 1;
+
+	for (; ascii_is_digit(*p) && p - value < 9; p++)
+		n = n * 10 + (uint64_t)(*p - '0');
+	if (p == value)
+		return false;
+	switch (*p) {
+	case 'd':
+		unit = 86400;
+		break;
+	case 'h':
+		unit = 3600;
+		break;
+	case 'm':
+		unit = 60;
+		break;
+	default:
+		break;
+	}
+	if (*p == 's' || unit > 1)
+		p++;
+	if (*p != '\0' || n > UINT32_MAX / unit)
+		return false;
+	*out = (unsigned)n * unit;
+	return true;
+}
+
+/* Which of two words value is; false when neither. */
+static bool
+read_choice(const char *value, const char *no, const char *yes, bool *out)
+{
+	if (strcmp(value, no) != 0 && strcmp(value, yes) != 0)
+		return false;
+	*out = strcmp(value, yes) == 0;
+	return true;
+}
+
+static bool
+read_log(const char *value, enum config_log *out)
+{
+	static const char *const names[] = { "none", "policy", "all" };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (strcmp(value, names[i]) == 0) {
+			*out = (enum config_log)i;
+			return true;
+		}
+	return false;
+}
+
+static void
+set_seconds(const struct key *k, unsigned *field, const char *value,
+    struct report *r)
+{
+	unsigned n;
+
+	if (!read_seconds(value, &n))
+		problem(r, "%s: \"%s\" is not a time such as 90s, 5m, 2h, 1d",
+		    k->name, value);
+	else if (n < k->min || n > k->max)
+		problem(r, "%s: %s is not between %us and %us", k->name, value,
+		    k->min, k->max);
+	else
+		*field = n;
+}
+
+static void
+set_path_key(const struct key *k, char *field, const char *value,
+    struct report *r)
+{
+	if (strlen(value) > CONFIG_PATH_MAX)
+		problem(r, "%s: longer than %u bytes", k->name,
+		    CONFIG_PATH_MAX);
+	else if (value[0] != '/' && !(k->may_be_empty && value[0] == '\0'))
+		problem(r, "%s: \"%s\" is not an absolute path", k->name,
+		    value);
+	else
+		set_path(field, value);
+}
+
+static void
+set(struct config *c, const struct key *k, const char *value,
+    struct report *r)
+{
+	void *field = (char *)c + k->at;
+
+	switch (k->kind) {
+	case KIND_PATH:
+		set_path_key(k, field, value, r);
+		break;
+	case KIND_SECONDS:
+		set_seconds(k, field, value, r);
+		break;
+	case KIND_BOOL:
+		if (!read_choice(value, "no", "yes", field))
+			problem(r, "%s: \"%s\" is neither yes nor no", k->name,
+			    value);
+		break;
+	case KIND_DNS_FAILURE:
+		if (!read_choice(value, "deliver", "defer", field))
+			problem(r, "%s: \"%s\" is neither deliver nor defer",
+			    k->name, value);
+		break;
+	case KIND_LOG:
+		if (!read_log(value, field))
+			problem(r, "%s: \"%s\" is not none, policy or all",
+			    k->name, value);
+		break;
+	}
+}
+
+/* Cuts blanks off both ends, in place. */
+static char *
+trim(char *s)
+{
+	size_t n;
+
+	while (scan_is_wsp(*s))
+		s++;
+	n = strlen(s);
+	while (n > 0 && (scan_is_wsp(s[n - 1]) || s[n - 1] == '\n' ||
+	                    s[n - 1] == '\r'))
+		s[--n] = '\0';
+	return s;
+}
+
+static void
+read_line(struct config *c, char *line, struct report *r)
+{
+	char *name = trim(line);
+	char *value = strchr(name, '=');
+
+	if (name[0] == '\0' || name[0] == '#')
+		return;
+	if (value == NULL) {
+		problem(r, "\"%s\" is not \"key = value\"", name);
+		return;
+	}
+	*value++ = '\0';
+	name = trim(name);
+	value = trim(value);
+	for (size_t i = 0; i < KEYS; i++)
+		if (strcmp(keys[i].name, name) == 0) {
+			set(c, &keys[i], value, r);
+			return;
+		}
+	problem(r, "unknown key \"%s\"", name);
+}
+
+static void
+read_lines(FILE *in, struct config *c, struct report *r)
+{
+	char line[LINE_MAX_BYTES];
+
+	while (fgets(line, sizeof line, in) != NULL) {
+		size_t n = strlen(line);
+
+		r->line++;
+		if (n + 1 == sizeof line && line[n - 1] != '\n') {
+			int ch;
+
+			problem(r, "line longer than %d bytes",
+			    LINE_MAX_BYTES - 2);
+			while ((ch = getc(in)) != EOF && ch != '\n')
+				;
+			continue;
+		}
+		read_line(c, line, r);
+	}
+}
+
+unsigned
+config_load(const char *path, struct config *c, config_problem *tell,
+    void *arg)
+{
+	struct report r = { tell, arg, 0, 0 };
+	FILE *in;
+
+	config_defaults(c);
+	in = fopen(path, "re");
+	if (in == NULL) {
+		if (errno != ENOENT)
+			problem(&r, "%s: %s", path, strerror(errno));
+		return r.n;
+	}
+	read_lines(in, c, &r);
+	if (ferror(in)) {
+		r.line = 0;
+		problem(&r, "%s: cannot be read", path);
+	}
+	(void)fclose(in);
+	return r.n;
+}
+
+static void
+show_value(const struct config *c, const struct key *k, struct text *t)
+{
+	const void *field = (const char *)c + k->at;
+
+	switch (k->kind) {
+	case KIND_PATH:
+		text_add(t, field);
+		break;
+	case KIND_SECONDS:
+		text_addf(t, "%us", *(const unsigned *)field);
+		break;
+	case KIND_BOOL:
+		text_add(t, *(const bool *)field ? "yes" : "no");
+		break;
+	case KIND_DNS_FAILURE:
+		text_add(t, *(const bool *)field ? "defer" : "deliver");
+		break;
+	case KIND_LOG:
+		text_add(t, c->log == LOG_NOTHING ? "none"
+		        : c->log == LOG_POLICY    ? "policy"
+		                                  : "all");
+		break;
+	}
+}
+
+void
+config_show(const struct config *c,
+    void (*each)(void *arg, const char *key, const char *value, bool set),
+    void *arg)
+{
+	struct config defaults;
+
+	config_defaults(&defaults);
+	for (size_t i = 0; i < KEYS; i++) {
+		char value[CONFIG_PATH_MAX + 1];
+		char otherwise[CONFIG_PATH_MAX + 1];
+		struct text t;
+
+		text_init(&t, value, sizeof value);
+		show_value(c, &keys[i], &t);
+		text_init(&t, otherwise, sizeof otherwise);
+		show_value(&defaults, &keys[i], &t);
+		each(arg, keys[i].name, value, strcmp(value, otherwise) != 0);
+	}
+}

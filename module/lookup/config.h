@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config.h - mta-sts.conf: `key = value` lines, `#` comments. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include "../protocol/status.h"
+
+enum config_log {
+	LOG_NOTHING, /* alerts only */
+	LOG_POLICY,  /* policies that came, changed or failed */
+	LOG_ALL      /* and every look-up that asked somebody */
+};
+
+#define CONFIG_PATH_MAX 255u
+
+struct config {
+	char cache_dir[CONFIG_PATH_MAX + 1];
+	char ca_file[CONFIG_PATH_MAX + 1]; /* "": none */
+	char ca_path[CONFIG_PATH_MAX + 1]; /* "": none */
+	char exceptions[CONFIG_PATH_MAX + 1];
+	unsigned recheck;       /* seconds between looks at a TXT record */
+	unsigned negative_ttl;  /* seconds that an absent record is remembered */
+	unsigned fetch_timeout; /* seconds */
+	unsigned dns_timeout;   /* seconds */
+	bool allow_private_addresses;
+	bool defer_on_dns_failure; /* dns_failure = defer */
+	enum config_log log;
+};
+
+/* One line of trouble; line is 0 when it is not about a line. */
+typedef void config_problem(void *arg, unsigned line, const char *text);
+
+void config_defaults(struct config *c);
+/* Defaults, then what path says.  A missing file is fine.  Each unknown key
+ * or bad value is told to problem (may be NULL) and leaves that key's default
+ * alone; the number of problems is returned. */
+unsigned config_load(const char *path, struct config *c,
+    config_problem *problem, void *arg);
+/* Calls each(arg, key, value, set) for every key, set: not the default. */
+void config_show(const struct config *c,
+    void (*each)(void *arg, const char *key, const char *value, bool set),
+    void *arg);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* known.c - what the cache knows of a domain, and for how long that will do. */
+#include "quest.h"
+#include <stdio.h>
+#include <string.h>
+
+#define DAY 86400
+#define DAMAGE_DOUBT 3600 /* seconds, when the end cannot be read */
+
+static void
+tell_unwritable(struct quest *q, const struct sts_error *err)
+{
+	struct lookup *l = q->l;
+	char line[STS_TEXT_MAX + 80];
+
+	if (l->told_unwritable || l->ops.log == NULL)
+		return;
+	l->told_unwritable = true;
+	(void)snprintf(line, sizeof line,
+	    "MTA-STS: answers are not cached (%s): %s", err->word, err->text);
+	l->ops.log(l->ops.arg, line);
+}
+
+/* RFC 8461 3.2, 5.1: in force while time-since-fetch has not exceeded
+ * max_age.  A fetch time in the future (a clock set back, a backup restored)
+ * makes it doubtful, not void. */
+static bool
+is_live(const struct quest *q, const struct entry *e)
+{
+	return e->kind == ENTRY_POLICY && q->now < entry_expires(e);
+}
+
+/* How long a domain whose value was damaged may not be taken for one without
+ * a policy. */
+static int64_t
+doubt_until(const struct quest *q, int64_t readable_end)
+{
+	if (readable_end > q->now &&
+	    readable_end <= q->now + (int64_t)STS_AGE_MAX + CLOCK_SLACK)
+		return readable_end;
+	return q->now + DAMAGE_DOUBT;
+}
+
+static void
+mark_damaged(struct quest *q)
+{
+	struct entry mark = { .kind = ENTRY_DAMAGED };
+	struct sts_error err;
+	char line[STS_DOMAIN_MAX + 200];
+
+	mark.damaged_until = doubt_until(q, q->policy.damaged_until);
+	q->policy = mark;
+	q->damaged = true;
+	if (cache_put(q->l->cache, q->domain, &mark, &err) != STS_OK)
+		tell_unwritable(q, &err);
+	if (q->l->ops.log == NULL)
+		return;
+	(void)snprintf(line, sizeof line,
+	    "MTA-STS: %s: the cached policy is damaged; asking anew, and "
+	    "deferring until it is replaced",
+	    q->domain);
+	q->l->ops.log(q->l->ops.arg, line);
+}
+
+static enum sts_status
+no_cache(struct quest *q, const struct sts_error *err)
+{
+	q->cached = false;
+	tell_unwritable(q, err);
+	return STS_OK;
+}
+
+enum sts_status
+known_read(struct quest *q)
+{
+	struct sts_error err = { 0 };
+	enum sts_status status;
+
+	if (!q->cached)
+		return STS_OK;
+	status = cache_get(q->l->cache, q->domain, &q->policy, &err);
+	if (status == STS_ABSENT)
+		return no_cache(q, &err);
+	if (status == STS_DAMAGED)
+		mark_damaged(q);
+	else if (status != STS_OK && status != STS_MISS) {
+		q->why = err;
+		return STS_SYSTEM;
+	}
+	q->live = status == STS_OK && is_live(q, &q->policy);
+	q->damaged = q->policy.kind == ENTRY_DAMAGED &&
+	    q->now < q->policy.damaged_until;
+	if (!q->live && !q->damaged &&
+	    cache_get_absence(q->l->cache, q->domain, &q->absence) != STS_OK)
+		memset(&q->absence, 0, sizeof q->absence);
+	return STS_OK;
+}
+
+struct trial *
+known_trial(struct quest *q)
+{
+	return q->live || q->damaged ? &q->policy.trial : &q->absence.trial;
+}
+
+/* Less than span seconds have passed since then.  A time in the future was
+ * written by another clock: nothing is known of how long ago that is. */
+static bool
+is_within(const struct quest *q, int64_t then, int64_t span)
+{
+	return then > 0 && then <= q->now && q->now - then < span;
+}
+
+bool
+known_is_marked(const struct quest *q)
+{
+	return q->live && q->policy.trial.marked_at > 0 &&
+	    q->policy.trial.marked_at >= q->policy.fetched_at;
+}
+
+static bool
+is_from_the_future(const struct quest *q)
+{
+	return q->live && q->policy.fetched_at > q->now + CLOCK_SLACK;
+}
+
+/* How long an answer of DNS's will do, in seconds. */
+static int64_t
+span_of(const struct quest *q, enum sts_status outcome)
+{
+	const struct config *c = &q->l->config;
+
+	if (outcome == STS_OK)
+		return c->recheck;
+	if (outcome == STS_ABSENT || outcome == STS_RECORD)
+		return q->live || q->damaged ? c->recheck : c->negative_ttl;
+	if (outcome == STS_DNS)
+		return DNS_BACKOFF;
+	/* RFC 8461 3.3: what backs off is the fetch for one id.  The record is
+	 * looked at each time, for a new id is a new try. */
+	return 0;
+}
+
+bool
+known_is_due(struct quest *q)
+{
+	const struct trial *t = known_trial(q);
+
+	if ((q->flags & (LOOKUP_RECHECK | LOOKUP_REFETCH)) != 0 ||
+	    known_is_marked(q) || is_from_the_future(q))
+		return true;
+	return !is_within(q, t->asked_at, span_of(q, t->outcome));
+}
+
+bool
+known_must_refetch(struct quest *q)
+{
+	const struct trial *t = &q->policy.trial;
+
+	if (!q->live)
+		return false;
+	if ((q->flags & LOOKUP_REFETCH) != 0)
+		return true;
+	if (is_within(q, t->failed_at, FETCH_BACKOFF))
+		return false;
+	return is_from_the_future(q) ||
+	    (known_is_marked(q) &&
+	        !is_within(q, q->policy.fetched_at, FETCH_BACKOFF));
+}
+
+bool
+known_backs_off(struct quest *q, const char *id)
+{
+	const struct trial *t = known_trial(q);
+
+	return (q->flags & LOOKUP_REFETCH) == 0 &&
+	    is_within(q, t->failed_at, FETCH_BACKOFF) &&
+	    strcmp(t->failed_id, id) == 0;
+}
+
+/* Writes the trial back to where it came from. */
+static void
+keep_trial(struct quest *q)
+{
+	struct sts_error err;
+	enum sts_status status;
+
+	if (!q->cached)
+		return;
+	if (q->live || q->damaged)
+		status = cache_touch(q->l->cache, q->domain, &q->policy, &err);
+	else {
+		q->absence.kind = ENTRY_ABSENCE;
+		status =
+		    cache_put(q->l->cache, q->domain, &q->absence, &err);
+	}
+	/* A miss: somebody else deleted or replaced it meanwhile. */
+	if (status != STS_OK && status != STS_MISS)
+		tell_unwritable(q, &err);
+}
+
+void
+known_note_asked(struct quest *q, enum sts_status outcome)
+{
+	struct trial *t = known_trial(q);
+
+	t->asked_at = q->now;
+	t->outcome = outcome;
+	keep_trial(q);
+}
+
+void
+known_note_failed(struct quest *q)
+{
+	struct trial *t = known_trial(q);
+
+	t->asked_at = q->now;
+	t->outcome = q->why.status;
+	t->failed_at = q->now;
+	memcpy(t->failed_id, q->id, sizeof t->failed_id);
+	memcpy(t->failed_word, q->why.word, sizeof t->failed_word);
+	keep_trial(q);
+}
+
+void
+known_note_fetched(struct quest *q, const struct entry *e)
+{
+	/* max_age 0 is for this delivery only; but it ends an older policy. */
+	bool worth_keeping = e->max_age > 0 || q->live || q->damaged;
+	struct sts_error err;
+
+	q->policy = *e;
+	q->live = true;
+	q->damaged = false;
+	if (q->cached && worth_keeping &&
+	    cache_put(q->l->cache, q->domain, e, &err) != STS_OK)
+		tell_unwritable(q, &err);
+}
+
+/* RFC 8461 3.3, 10.2: a policy should be refreshed before it expires, once a
+ * day; where no timer does it, the look-ups that meet it do. */
+static bool
+wants_refresh(const struct quest *q)
+{
+	const struct trial *t = &q->policy.trial;
+	int64_t age = q->now - q->policy.fetched_at;
+
+	return (age > DAY || age > (int64_t)q->policy.max_age / 2) &&
+	    !is_within(q, t->tried_at, FETCH_BACKOFF) &&
+	    !is_within(q, t->failed_at, FETCH_BACKOFF);
+}
+
+bool
+known_note_used(struct quest *q)
+{
+	bool refresh = q->l->ops.background != NULL && wants_refresh(q);
+	bool new_day = !is_within(q, q->policy.used_at, DAY);
+
+	if (!q->cached || (!refresh && !new_day))
+		return false;
+	q->policy.used_at = q->now;
+	if (refresh)
+		q->policy.trial.tried_at = q->now;
+	keep_trial(q);
+	return refresh;
+}

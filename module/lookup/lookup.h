@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lookup.h - the policy in force for a domain now: the one place with the
+ * decision flow (RFC 8461 3.3, 5.1). */
+#ifndef LOOKUP_H
+#define LOOKUP_H
+
+#include "answer.h"
+#include "config.h"
+#include "../net/resolve.h"
+
+/* The world as the look-up sees it.  Tests hand in their own. */
+struct lookup_ops {
+	time_t (*now)(void *arg);
+	enum sts_status (*txt)(void *arg, const char *name, int64_t deadline,
+	    struct txt_set *out, struct sts_error *err);
+	enum sts_status (*fetch)(void *arg, const char *domain, int64_t deadline,
+	    char *body, size_t cap, size_t *len, struct sts_error *err);
+	/* Starts a refresh of domain that nobody waits for; may be NULL. */
+	void (*background)(void *arg, const char *domain);
+	/* One line for the administrator; may be NULL. */
+	void (*log)(void *arg, const char *line);
+	void *arg;
+};
+
+struct lookup;
+
+/* Both are copied.  Opens nothing yet.  NULL when out of memory. */
+struct lookup *lookup_new(const struct config *config,
+    const struct lookup_ops *ops);
+void lookup_free(struct lookup *l); /* or NULL */
+
+enum lookup_flags {
+	LOOKUP_PLAIN = 0,
+	LOOKUP_RECHECK = 1u << 0,  /* ask DNS whatever the cache says */
+	LOOKUP_REFETCH = 1u << 1,  /* and fetch whatever the id says (10.2) */
+	LOOKUP_NO_CACHE = 1u << 2, /* neither read nor write any cache */
+	LOOKUP_CACHE_ONLY = 1u << 3 /* ask nobody: what is known */
+};
+
+/* Always gives an answer, borrowed until the next call on l.  The time it
+ * takes is at most dns_timeout + fetch_timeout + 1 s. */
+const struct answer *lookup_domain(struct lookup *l, const char *domain,
+    unsigned flags);
+
+/* A delivery to domain failed under its policy: the next look-up asks DNS at
+ * once and, when the last fetch is over 300 s old, fetches whatever the id
+ * says (RFC 8461 5). */
+void lookup_mark(struct lookup *l, const char *domain);
+
+/* Whether a look-up in the background would do any good: it would ask
+ * somebody.  Asks nobody itself. */
+bool lookup_wants_prefetch(struct lookup *l, const char *domain);
+
+struct cache;
+/* The cache that l works with; borrowed, as long as l lives. */
+struct cache *lookup_cache(struct lookup *l);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* quest.h - one look-up on its way: what it knows so far, and what it may
+ * conclude from that.  Shared by the files of the look-up only. */
+#ifndef QUEST_H
+#define QUEST_H
+
+#include "lookup.h"
+#include "../store/cache.h"
+#include "../store/memo.h"
+
+#define FETCH_BACKOFF 300 /* seconds; RFC 8461 3.3: five minutes or longer */
+#define DNS_BACKOFF 60    /* seconds */
+#define CLOCK_SLACK 300   /* seconds that a clock may be behind another's */
+
+struct lookup {
+	struct config config;
+	struct lookup_ops ops;
+	struct cache *cache;
+	struct memo memo;
+	struct answer *last; /* an answer that the memo does not hold */
+	bool told_unwritable; /* one log line a process is enough */
+};
+
+struct quest {
+	struct lookup *l;
+	unsigned flags;
+	char domain[STS_DOMAIN_MAX + 1];
+	time_t now;
+	int64_t dns_deadline; /* clock.h */
+	int64_t deadline;     /* of everything */
+	bool cached;          /* there is a cache to read and to write */
+	/* What the cache knows. */
+	struct entry policy; /* in force if `live` */
+	bool live;
+	bool damaged; /* a policy may have been lost: "none" is no answer */
+	struct entry absence; /* of no policy in force; may be all zero */
+	/* What DNS says now. */
+	char id[STS_ID_MAX + 1];
+	struct sts_error why; /* the last thing that did not work */
+};
+
+/* --- known.c: what the cache knows ------------------------------------------ */
+
+/* Reads the cache.  STS_OK, or STS_SYSTEM when it is there and cannot be
+ * read: then nobody knows whether an enforce policy is in force. */
+enum sts_status known_read(struct quest *q) STS_CHECKED;
+/* The times that count for this domain. */
+struct trial *known_trial(struct quest *q);
+/* Whether DNS must be asked before an answer. */
+bool known_is_due(struct quest *q);
+/* Whether a delivery failed under the policy since it was fetched (5). */
+bool known_is_marked(const struct quest *q);
+/* Whether a policy must be fetched although the id is the same. */
+bool known_must_refetch(struct quest *q);
+/* Whether fetching for this id failed less than five minutes ago (3.3). */
+bool known_backs_off(struct quest *q, const char *id);
+
+/* Notes in the cache what DNS said (the domain keeps what it had), ... */
+void known_note_asked(struct quest *q, enum sts_status outcome);
+/* ... that a fetch failed for q->id, for the reason q->why, ... */
+void known_note_failed(struct quest *q);
+/* ... that a policy was fetched; e becomes q's policy. */
+void known_note_fetched(struct quest *q, const struct entry *e);
+/* ... and that a policy was used, and whether it should be fetched again in
+ * the background: true when the caller is the one to start that. */
+bool known_note_used(struct quest *q);
+
+#endif

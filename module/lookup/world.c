@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* world.c - the real world: wall clock, resolver, helper. */
+#include "world.h"
+#include <string.h>
+#include <unistd.h>
+#include "../net/child.h"
+#include "../net/fetch.h"
+#include "../store/owner.h"
+
+static time_t
+now(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec;
+}
+
+static enum sts_status
+txt(void *arg, const char *name, int64_t deadline, struct txt_set *out,
+    struct sts_error *err)
+{
+	(void)arg;
+	return resolve_txt(name, deadline, out, err);
+}
+
+/* Nobody's own ids, should the cache have no owner that we can see. */
+#define NOBODY 65534
+
+static void
+whose(const struct config *c, uid_t *uid, gid_t *gid)
+{
+	if (owner_of(c->cache_dir, uid, gid, NULL) != STS_OK || *uid == 0) {
+		*uid = NOBODY;
+		*gid = NOBODY;
+	}
+}
+
+static const char *
+or_null(const char *path)
+{
+	return path[0] == '\0' ? NULL : path;
+}
+
+static enum sts_status
+fetch(void *arg, const char *domain, int64_t deadline, char *body, size_t cap,
+    size_t *len, struct sts_error *err)
+{
+	const struct config *c = arg;
+	struct fetch_options o = {
+		.helper = MTA_STS_FETCH,
+		.ca_file = or_null(c->ca_file),
+		.ca_path = or_null(c->ca_path),
+		.allow_private_addresses = c->allow_private_addresses,
+	};
+
+	whose(c, &o.uid, &o.gid);
+	return fetch_policy(&o, domain, deadline, body, cap, len, err);
+}
+
+void
+world_background(const struct config *c, const char *domain)
+{
+	const char *argv[] = { MTA_STS_TOOL, "prefetch", "--foreground",
+		domain, NULL };
+	enum sts_status status;
+	uid_t uid;
+	gid_t gid;
+
+	whose(c, &uid, &gid);
+	/* Where it cannot be started the next look-up asks, as ever. */
+	status = child_detach(argv, uid, gid, NULL);
+	(void)status;
+}
+
+static void
+background(void *arg, const char *domain)
+{
+	world_background(arg, domain);
+}
+
+void
+world_ops(struct lookup_ops *ops, const struct config *config,
+    void (*log)(void *arg, const char *line))
+{
+	memset(ops, 0, sizeof *ops);
+	ops->now = now;
+	ops->txt = txt;
+	ops->fetch = fetch;
+	ops->background = background;
+	ops->log = log;
+	/* The callbacks only read it. */
+	memcpy(&ops->arg, &config, sizeof ops->arg);
+}

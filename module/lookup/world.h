@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* world.h - the real world for lookup.h: wall clock, resolver, helper. */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "lookup.h"
+
+/* Fills ops; log may be NULL.  config is borrowed for as long as the look-up
+ * that takes ops lives. */
+void world_ops(struct lookup_ops *ops, const struct config *config,
+    void (*log)(void *arg, const char *line));
+
+/* Starts `mta-sts prefetch --foreground DOMAIN` in the background as the
+ * owner of the cache; nobody waits for it.  domain is canonical. */
+void world_background(const struct config *config, const char *domain);
+
+#endif
