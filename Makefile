@@ -41,11 +41,14 @@ CURL_LIBS ?= $(shell $(PKG_CONFIG) --libs libcurl openssl)
 JSON_LIBS ?= $(shell $(PKG_CONFIG) --libs jansson)
 
 B := build
+# The helper's, yet pure: what strangers may send us to, and answer.
+guard := module/net/address.c module/net/fetch_head.c
 core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
-	$(filter-out module/net/fetch_main.c,$(wildcard module/net/*.c))
+	$(filter-out module/net/fetch_%.c $(guard),$(wildcard module/net/*.c))
 exim := $(wildcard module/exim/*.c)
 tool := $(wildcard module/tool/*.c)
-helper := module/net/fetch_main.c $(wildcard module/protocol/*.c)
+helper := $(wildcard module/net/fetch_*.c module/protocol/*.c) \
+	module/net/address.c module/net/become.c
 units := $(wildcard tests/unit/test_*.c)
 unit_help := $(filter-out $(units),$(wildcard tests/unit/*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -71,15 +74,27 @@ $(B)/mta-sts-fetch: $(call obj,$(helper))
 $(B)/mta-sts: $(call obj,$(core) $(tool))
 	$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS)
 
-$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(call obj,$(core) $(unit_help))
+$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
+    $(call obj,$(core) $(guard) $(unit_help))
 	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
+
+# Small programs that the scripts of the test world run.
+$(B)/tests/world/%: $(B)/tests/world/%.o $(call obj,$(core))
+	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
+$(B)/tests/world/resolve_probe: $(B)/tests/world/resolve_probe.o \
+    $(call obj,$(core))
+	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
+$(B)/tests/corpus/probe: $(B)/tests/corpus/probe.o $(call obj,$(core))
+	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
-unit_bin := $(patsubst %.c,$(B)/%,$(units))
+unit_bin := $(patsubst %.c,$(B)/%,$(units) $(wildcard tests/world/*.c))
 
-unit-bin: $(unit_bin)
+unit-bin: $(unit_bin) $(B)/tests/corpus/probe
 
 unit: all unit-bin
 	tests/run unit

@@ -10,9 +10,9 @@
 /* Writes the canonical form of a mail domain to out: lower case, one final
  * dot dropped, U-labels as A-labels (RFC 5890), checked against RFC 5321
  * 4.1.2 (LDH labels of 1 to 63 bytes).  Address literals and dotted quads have
- * no policy (RFC 8461 3.4).  Also refused: names for which the policy host
- * "mta-sts.NAME" would pass 253 bytes.
- * STS_OK, or STS_DOMAIN with out empty. */
+ * no policy (RFC 8461 3.4).  Also refused: names for which "_mta-sts.NAME",
+ * the longer of the two names that we look up, would pass 253 bytes.
+ * STS_OK, or with out empty STS_DOMAIN, or STS_NOMEM: then nobody knows. */
 enum sts_status domain_canon(const char *in, char out[STS_DOMAIN_MAX + 1],
     struct sts_error *err) STS_CHECKED;
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "status.h"
 
-#define STS_BODY_MAX 65536u   /* bytes; RFC 8461 3.3 suggests 64 kilobytes */
+#define STS_BODY_MAX 65536u /* bytes; RFC 8461 3.3 suggests 64 kilobytes */
 #define STS_AGE_MAX 31557600u /* seconds; RFC 8461 3.2 */
 
 enum sts_mode {
@@ -17,19 +17,19 @@ enum sts_mode {
 
 /* Where a text was accepted although the RFC's grammar refuses it. */
 enum sts_finding {
-	FINDING_BOM = 1u << 0,        /* one leading UTF-8 byte order mark */
+	FINDING_BOM = 1u << 0, /* one leading UTF-8 byte order mark */
 	FINDING_BLANK_LINE = 1u << 1, /* blank lines */
-	FINDING_FINAL_DOT = 1u << 2,  /* one final dot of an mx, dropped */
-	FINDING_MAX_AGE = 1u << 3,    /* max_age over STS_AGE_MAX, capped */
+	FINDING_FINAL_DOT = 1u << 2, /* one final dot of an mx, dropped */
+	FINDING_MAX_AGE = 1u << 3, /* max_age over STS_AGE_MAX, capped */
 	FINDING_MX_DROPPED = 1u << 4, /* a malformed mx line beside good ones */
-	FINDING_DUPLICATE = 1u << 5   /* a later duplicate ignored (as 3.2 says) */
+	FINDING_DUPLICATE = 1u << 5 /* a later duplicate, ignored (3.2) */
 };
 #define FINDINGS_ALL 6u
 
 /* One allocation; immutable once parsed. */
 struct policy {
 	enum sts_mode mode;
-	uint32_t max_age;  /* seconds, at most STS_AGE_MAX */
+	uint32_t max_age; /* seconds, at most STS_AGE_MAX */
 	uint32_t findings; /* bits of enum sts_finding */
 	size_t mx_count;
 	char mx[]; /* patterns, lower case, in order, joined by ':' */
@@ -37,8 +37,10 @@ struct policy {
 
 /* Pure; no clock, no I/O.  On STS_OK the caller owns *out; else *out is NULL.
  * STS_POLICY when the text is invalid: err->word then names the rule
- * ("policy-version", "policy-mode", "policy-max-age", "policy-mx",
- * "policy-no-mx", "policy-line", "policy-empty", ...), err->text the line. */
+ * ("policy-version", "policy-mode", "policy-max-age", "policy-mx": no such
+ * value; "policy-no-version" and so on: no such field; "policy-line": not a
+ * field; "policy-extension": an unknown field with a value that none may have;
+ * "policy-empty", "policy-too-long"), err->text the line. */
 enum sts_status policy_parse(const char *body, size_t len, struct policy **out,
     struct sts_error *err) STS_CHECKED;
 void policy_free(struct policy *policy); /* or NULL */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include "text.h"
 
 /* A run of foreign bytes; no terminator is promised. */
 struct bytes {
@@ -21,8 +22,10 @@ struct scan {
 static inline struct scan
 scan_over(const char *p, size_t len)
 {
-	struct scan s = { p, p + len };
+	struct scan s = { p, p };
 
+	if (len > 0) /* else p may be NULL */
+		s.end += len;
 	return s;
 }
 
@@ -74,6 +77,22 @@ static inline void
 scan_wsp(struct scan *s)
 {
 	(void)scan_while(s, scan_is_wsp, scan_left(s));
+}
+
+static inline bool
+scan_is_name(char c)
+{
+	return ascii_is_alnum(c) || c == '_' || c == '-' || c == '.';
+}
+
+/* Moves over sts-ext-name (RFC 8461 3.1) or sts-policy-ext-name (3.2), which
+ * are the same: one to 32 bytes.  Its length; 0: there is none. */
+static inline size_t
+scan_name(struct scan *s)
+{
+	if (scan_done(s) || !ascii_is_alnum(*s->p))
+		return 0;
+	return scan_while(s, scan_is_name, 32);
 }
 
 #endif

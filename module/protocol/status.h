@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define STS_CHECKED __attribute__((warn_unused_result))
-#define STS_WORD_MAX 31u  /* bytes; [a-z0-9-] */
+#define STS_WORD_MAX 31u /* bytes; [a-z0-9-] */
 #define STS_TEXT_MAX 199u /* bytes; printable ASCII */
 
 /* Zero is success; every other value says whose trouble it is.  The tables in
@@ -16,18 +16,18 @@
  * The numbers are written into the cache: add at the end, never renumber. */
 enum sts_status {
 	STS_OK = 0,
-	STS_ABSENT = 1,  /* domain: no MTA-STS record (RFC 8461 3.1) */
-	STS_RECORD = 2,  /* remote: the TXT record is invalid, or there are two */
-	STS_DNS = 3,     /* remote: SERVFAIL, time-out, garbage; ask again later */
-	STS_FETCH = 4,   /* remote: name, connect, HTTP, size or time (3.3) */
-	STS_CERT = 5,    /* remote: the policy host's certificate (3.3) */
-	STS_POLICY = 6,  /* remote: the policy text is invalid (3.2) */
-	STS_WAIT = 7,    /* remote: failed lately, backing off (3.3); or busy */
-	STS_DOMAIN = 8,  /* local: the argument is not a mail domain (3.4) */
-	STS_MISS = 9,    /* cache: nothing under this key */
+	STS_ABSENT = 1, /* domain: no MTA-STS record (RFC 8461 3.1) */
+	STS_RECORD = 2, /* remote: the TXT record is invalid, or two are */
+	STS_DNS = 3, /* remote: SERVFAIL, time-out, garbage; ask again */
+	STS_FETCH = 4, /* remote: name, connect, HTTP, size or time (3.3) */
+	STS_CERT = 5, /* remote: the policy host's certificate (3.3) */
+	STS_POLICY = 6, /* remote: the policy text is invalid (3.2) */
+	STS_WAIT = 7, /* remote: failed lately, backing off (3.3); or busy */
+	STS_DOMAIN = 8, /* local: the argument is not a mail domain (3.4) */
+	STS_MISS = 9, /* cache: nothing under this key */
 	STS_DAMAGED = 10, /* cache: a value or the file fails its checks */
-	STS_NOMEM = 11,  /* local */
-	STS_SYSTEM = 12  /* local: a system call, a file, a right */
+	STS_NOMEM = 11, /* local */
+	STS_SYSTEM = 12 /* local: a system call, a file, a right */
 };
 
 /* Filled on failure only.  Both strings are always terminated, printable

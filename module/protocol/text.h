@@ -7,13 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Always terminated.  What does not fit is not cut in: it is left out whole
- * and `full` stays set, so a run of appends is checked once at its end. */
+/* Always terminated.  What does not fit is not cut in: it is left out whole,
+ * and so is all that follows; `full` stays set, so a run of appends is checked
+ * once at its end. */
 struct text {
-	char *buf;  /* borrowed from the caller for the life of the text */
+	char *buf; /* borrowed from the caller for the life of the text */
 	size_t cap; /* bytes, the terminator included; at least 1 */
 	size_t len; /* bytes in use, without the terminator */
-	bool full;  /* something did not fit */
+	bool full; /* something did not fit */
 };
 
 void text_init(struct text *t, char *buf, size_t cap);
