@@ -8,12 +8,16 @@
 #include <sys/types.h>
 #include "../protocol/status.h"
 
+/* Exit codes of a child that never became the program. */
+#define CHILD_EXIT_RIGHTS 126
+#define CHILD_EXIT_EXEC 127
+
 struct child {
 	const char *const *argv; /* argv[0] is the absolute path; NULL ends it */
 	uid_t uid; /* who it becomes when we are root; never 0 */
 	gid_t gid;
 	int64_t deadline; /* clock.h; then its whole process group is killed */
-	char *out;        /* what it writes to fd 1 ... */
+	char *out; /* what it writes to fd 1 ... */
 	size_t out_cap;
 	char *why; /* ... and to fd 2, cut at why_cap */
 	size_t why_cap;
@@ -23,9 +27,9 @@ struct child_end {
 	size_t out_len;
 	size_t why_len;
 	bool timed_out;
-	bool flooded;   /* wrote more than out_cap to fd 1 */
-	int exit_code;  /* -1 when a signal ended it */
-	int signal;     /* 0 when it exited */
+	bool flooded; /* wrote more than out_cap to fd 1, or no end to fd 2 */
+	int exit_code; /* -1 when a signal ended it */
+	int signal; /* 0 when it exited */
 };
 
 /* fork, then in the child: default signals, own process group, 0 on
@@ -33,9 +37,10 @@ struct child_end {
  * resource limits, when we are root setgroups + setresgid + setresuid and a
  * check that there is no way back, no_new_privs, empty environment, exec.
  * Waits for the end within the deadline, reaps it whatever SIGCHLD says, and
- * restores SIGCHLD.  STS_OK: it ran, *end tells how it ended (exit code 127:
- * it could not be executed).  STS_SYSTEM: no pipe, no fork, or we are root and
- * uid is 0. */
+ * restores SIGCHLD; should we die, it dies.  STS_OK: it ran, *end tells how it
+ * ended (exit code CHILD_EXIT_EXEC: it could not be executed;
+ * CHILD_EXIT_RIGHTS: it could not be stripped of its rights).  STS_SYSTEM: no
+ * pipe, no fork, or we are root and uid is 0. */
 enum sts_status child_run(const struct child *c, struct child_end *end,
     struct sts_error *err) STS_CHECKED;
 

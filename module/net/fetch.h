@@ -14,7 +14,7 @@
 enum fetch_exit {
 	FETCH_EXIT_OK = 0,
 	FETCH_EXIT_FETCH = 10, /* STS_FETCH */
-	FETCH_EXIT_CERT = 11,  /* STS_CERT */
+	FETCH_EXIT_CERT = 11, /* STS_CERT */
 	FETCH_EXIT_USAGE = 2,
 	FETCH_EXIT_SYSTEM = 3 /* STS_SYSTEM: no memory, no CA directory */
 };
@@ -31,11 +31,13 @@ struct fetch_options {
 /* Fetches https://mta-sts.DOMAIN/.well-known/mta-sts.txt into body[cap].
  * domain is canonical (domain.h).  STS_OK with *len bytes; STS_FETCH or
  * STS_CERT with the helper's word ("http-404", "redirect", "content-type",
- * "too-large", "timeout", "host-not-found", "connect", "tls", "truncated",
- * "address-refused"; "cert-expired", "cert-name", "cert-untrusted",
- * "cert-invalid"); STS_SYSTEM when the helper is missing, was killed by
- * somebody else, or spoke nonsense ("helper-missing", "helper-died",
- * "helper-garbage"). */
+ * "encoding", "too-large", "timeout", "host-not-found", "dns", "connect",
+ * "tls", "http-protocol", "truncated", "address-refused"; "cert-expired",
+ * "cert-not-yet-valid", "cert-name", "cert-untrusted", "cert-invalid");
+ * STS_SYSTEM when the helper has trouble of its own ("ca-file", "ca-path",
+ * "no-memory", ...), is missing, could not be stripped of its rights, was
+ * killed by somebody else, or spoke nonsense ("helper-missing",
+ * "helper-rights", "helper-died", "helper-garbage"). */
 enum sts_status fetch_policy(const struct fetch_options *o, const char *domain,
     int64_t deadline, char *body, size_t cap, size_t *len,
     struct sts_error *err) STS_CHECKED;

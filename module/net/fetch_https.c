@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fetch_https.c - GET a policy by libcurl, with all that a web client does
+ * for its user's comfort switched off. */
+#include "fetch_https.h"
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "../protocol/domain.h"
+#include "../protocol/text.h"
+#include "../store/clock.h"
+#include "address.h"
+#include "fetch_head.h"
+#include "fetch_host.h"
+#include "fetch_tls.h"
+
+#define PATH "/.well-known/mta-sts.txt" /* RFC 8461 3.3 */
+#define URL_MAX (sizeof "https://" PATH + STS_DOMAIN_MAX)
+#define PIN_MAX (STS_DOMAIN_MAX + sizeof(struct fetch_addresses) + 8)
+
+/* One GET. */
+struct transfer {
+	const struct fetch_request *request;
+	struct fetch_body *body;
+	struct fetch_head head;
+	enum sts_status status; /* what a callback found; then err says it */
+	struct sts_error *err;
+	char curl_text[CURL_ERROR_SIZE];
+};
+
+/* Kept up while an option failed: checked once at the end. */
+struct setup {
+	CURL *curl;
+	CURLcode code;
+};
+
+/* --- what libcurl calls -------------------------------------------------- */
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	t->status = fetch_head_line(&t->head, p, size * n, t->err);
+	return t->status == STS_OK ? size * n : 0;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	struct fetch_body *b = t->body;
+	size_t len = size * n;
+
+	if (len > sizeof b->p - b->len) {
+		t->status = error_set(t->err, STS_FETCH, "too-large",
+		    "the policy exceeds %zu bytes", sizeof b->p);
+		return 0;
+	}
+	memcpy(b->p + b->len, p, len);
+	b->len += len;
+	return len;
+}
+
+/* The addresses were judged when they were found; this is the one that is
+ * about to be connected to, whatever went on between. */
+static curl_socket_t
+on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct transfer *t = arg;
+	const char *refusal = address_refusal(&address->addr);
+
+	(void)purpose;
+	if (refusal != NULL && !t->request->allow_private) {
+		t->status = error_set(t->err, STS_FETCH, "address-refused",
+		    "an address of %.120s is %s", t->request->host, refusal);
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC,
+	    address->protocol);
+}
+
+static CURLcode
+on_tls(CURL *curl, void *ctx, void *arg)
+{
+	const struct transfer *t = arg;
+
+	(void)curl;
+	return fetch_tls_require(ctx, t->request->host) ? CURLE_OK
+							: CURLE_OUT_OF_MEMORY;
+}
+
+/* --- options --------------------------------------------------------------- */
+static void
+set_long(struct setup *s, CURLoption option, long value)
+{
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->curl, option, value);
+}
+
+static void
+set_text(struct setup *s, CURLoption option, const char *value)
+{
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->curl, option, value);
+}
+
+static void
+set_pointer(struct setup *s, CURLoption option, void *value)
+{
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->curl, option, value);
+}
+
+/* RFC 8461 3.3: https and nothing else, no redirect, no cache. */
+static void
+set_http(struct setup *s, const char *url, int64_t deadline)
+{
+	long left = clock_left(deadline);
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+	set_text(s, CURLOPT_PROTOCOLS_STR, "https");
+#else
+	set_long(s, CURLOPT_PROTOCOLS, CURLPROTO_HTTPS);
+#endif
+	set_text(s, CURLOPT_URL, url);
+	set_long(s, CURLOPT_HTTPGET, 1);
+	set_long(s, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	set_long(s, CURLOPT_HTTP09_ALLOWED, 0);
+	set_long(s, CURLOPT_FOLLOWLOCATION, 0);
+	set_long(s, CURLOPT_FRESH_CONNECT, 1);
+	set_long(s, CURLOPT_FORBID_REUSE, 1);
+	set_long(s, CURLOPT_NETRC, CURL_NETRC_IGNORED);
+	set_text(s, CURLOPT_PROXY, "");
+	set_text(s, CURLOPT_NOPROXY, "*");
+	set_text(s, CURLOPT_USERAGENT, "exim-mta-sts/" MTA_STS_VERSION);
+	set_long(s, CURLOPT_NOSIGNAL, 1);
+	set_long(s, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1);
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(s->curl, CURLOPT_MAXFILESIZE_LARGE,
+		    (curl_off_t)STS_BODY_MAX);
+}
+
+/* libcurl's own bundle is one file of 145 certificates, and reading it takes
+ * longer than all the rest: 20 ms.  From a directory only what is needed is
+ * read. */
+static void
+set_tls(struct setup *s, const struct fetch_request *r)
+{
+	set_long(s, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	set_long(s, CURLOPT_SSL_VERIFYPEER, 1);
+	set_long(s, CURLOPT_SSL_VERIFYHOST, 2);
+	set_long(s, CURLOPT_SSL_SESSIONID_CACHE, 0);
+	set_text(s, CURLOPT_CAINFO, r->ca_file);
+	set_text(s, CURLOPT_CAPATH, r->ca_path);
+}
+
+static void
+set_callbacks(struct setup *s, struct transfer *t)
+{
+	CURL *curl = s->curl;
+
+	set_pointer(s, CURLOPT_HEADERDATA, t);
+	set_pointer(s, CURLOPT_WRITEDATA, t);
+	set_pointer(s, CURLOPT_OPENSOCKETDATA, t);
+	set_pointer(s, CURLOPT_SSL_CTX_DATA, t);
+	set_pointer(s, CURLOPT_ERRORBUFFER, t->curl_text);
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION,
+		    on_header);
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
+		    on_socket);
+	if (s->code == CURLE_OK)
+		s->code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION,
+		    on_tls);
+}
+
+/* --- what came of it ---------------------------------------------------- */
+static enum sts_status
+system_trouble(const struct transfer *t, CURLcode code)
+{
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return error_set(t->err, STS_SYSTEM, "ca-file",
+		    "the file of authorities cannot be read as PEM");
+	if (code == CURLE_OUT_OF_MEMORY)
+		return error_set(t->err, STS_NOMEM, "no-memory",
+		    "out of memory");
+	return error_set(t->err, STS_SYSTEM, "curl", "libcurl: %s",
+	    curl_easy_strerror(code));
+}
+
+static const char *
+word_of(CURLcode code)
+{
+	static const struct {
+		CURLcode code;
+		const char *word;
+	} words[] = {
+		{ CURLE_OPERATION_TIMEDOUT, "timeout" },
+		{ CURLE_COULDNT_CONNECT, "connect" },
+		{ CURLE_COULDNT_RESOLVE_HOST, "host-not-found" },
+		{ CURLE_SSL_CONNECT_ERROR, "tls" },
+		{ CURLE_SSL_CIPHER, "tls" },
+		{ CURLE_FILESIZE_EXCEEDED, "too-large" },
+		{ CURLE_PARTIAL_FILE, "truncated" },
+		{ CURLE_GOT_NOTHING, "truncated" },
+		{ CURLE_RECV_ERROR, "truncated" },
+		{ CURLE_SEND_ERROR, "truncated" },
+		{ CURLE_UNSUPPORTED_PROTOCOL, "http-protocol" },
+		{ CURLE_WEIRD_SERVER_REPLY, "http-protocol" },
+		{ CURLE_BAD_CONTENT_ENCODING, "http-protocol" },
+		{ CURLE_WRITE_ERROR, "http-protocol" },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (words[i].code == code)
+			return words[i].word;
+	return NULL;
+}
+
+/* Out of memory is what libcurl also says of a header line over its limit. */
+static bool
+has_too_long_line(CURL *curl, CURLcode code)
+{
+	curl_off_t handshake = 0;
+
+	return code == CURLE_OUT_OF_MEMORY &&
+	    curl_easy_getinfo(curl, CURLINFO_APPCONNECT_TIME_T, &handshake) ==
+	    CURLE_OK &&
+	    handshake > 0;
+}
+
+static enum sts_status
+conclude(struct transfer *t, CURL *curl, CURLcode code)
+{
+	enum sts_status status;
+	long verified = 0;
+
+	if (code == CURLE_OK && t->head.passed)
+		return STS_OK;
+	if (t->status != STS_OK && code != CURLE_OK)
+		return t->status;
+	status = fetch_head_code(&t->head, t->err);
+	if (status != STS_OK)
+		return status;
+	if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		(void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT,
+		    &verified);
+		return fetch_tls_error(verified, t->request->host, t->err);
+	}
+	if (code == CURLE_OK)
+		return error_set(t->err, STS_FETCH, "http-protocol",
+		    "the policy host's answer has no end of its head");
+	if (has_too_long_line(curl, code))
+		return error_set(t->err, STS_FETCH, "too-large",
+		    "a line in the head of the answer is too long");
+	if (word_of(code) == NULL)
+		return system_trouble(t, code);
+	return error_set(t->err, STS_FETCH, word_of(code), "%s",
+	    t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code));
+}
+
+static enum sts_status
+get(struct transfer *t, CURL *curl, struct curl_slist *pins)
+{
+	const struct fetch_request *r = t->request;
+	struct setup s = { curl, CURLE_OK };
+	char url[URL_MAX];
+	struct text u;
+
+	text_init(&u, url, sizeof url);
+	text_addf(&u, "https://%s" PATH, r->host);
+	set_pointer(&s, CURLOPT_RESOLVE, pins);
+	set_http(&s, url, r->deadline);
+	set_tls(&s, r);
+	set_callbacks(&s, t);
+	if (s.code != CURLE_OK)
+		return system_trouble(t, s.code);
+	return conclude(t, curl, curl_easy_perform(curl));
+}
+
+/* libcurl asks no resolver: the host has these addresses. */
+static struct curl_slist *
+pin(const struct fetch_request *r)
+{
+	char line[PIN_MAX];
+	struct text t;
+
+	text_init(&t, line, sizeof line);
+	text_addf(&t, "%s:443:%s", r->host, r->addresses);
+	return t.full ? NULL : curl_slist_append(NULL, line);
+}
+
+enum sts_status
+fetch_https_get(const struct fetch_request *r, struct fetch_body *body,
+    struct sts_error *err)
+{
+	struct transfer t = { .request = r, .body = body, .err = err };
+	enum sts_status status = STS_NOMEM;
+	struct curl_slist *pins = NULL;
+	CURL *curl = NULL;
+
+	body->len = 0;
+	if (curl_global_init(CURL_GLOBAL_SSL) != CURLE_OK)
+		return error_set(err, STS_SYSTEM, "curl",
+		    "libcurl cannot be initialised");
+	curl = curl_easy_init();
+	pins = pin(r);
+	if (curl != NULL && pins != NULL)
+		status = get(&t, curl, pins);
+	else
+		(void)error_set(err, status, "no-memory", "out of memory");
+	curl_slist_free_all(pins);
+	curl_easy_cleanup(curl);
+	curl_global_cleanup();
+	return status;
+}

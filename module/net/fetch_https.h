@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fetch_https.h - GET a policy (RFC 8461 3.3), and nothing else. */
+#ifndef FETCH_HTTPS_H
+#define FETCH_HTTPS_H
+
+#include <stdint.h>
+#include "../protocol/policy.h"
+
+struct fetch_request {
+	const char *host; /* mta-sts.DOMAIN */
+	const char *addresses; /* fetch_host.h */
+	const char *ca_file; /* PEM, or NULL */
+	const char *ca_path; /* hashed directory, or NULL */
+	bool allow_private;
+	int64_t deadline; /* clock.h */
+};
+
+struct fetch_body {
+	size_t len;
+	char p[STS_BODY_MAX];
+};
+
+/* STS_OK: *body is the whole of it.  STS_FETCH, STS_CERT: fetch.h has the
+ * words.  STS_SYSTEM, STS_NOMEM: ours. */
+enum sts_status fetch_https_get(const struct fetch_request *r,
+    struct fetch_body *body, struct sts_error *err) STS_CHECKED;
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fetch_main.c - mta-sts-fetch: one policy over HTTPS, to standard output.
+ * fetch.h says what it and the module say to each other. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "../protocol/domain.h"
+#include "../protocol/text.h"
+#include "../store/clock.h"
+#include "become.h"
+#include "fetch.h"
+#include "fetch_host.h"
+#include "fetch_https.h"
+
+#define NOBODY 65534
+#define TIMEOUT_MAX 3600.0 /* seconds */
+#define TIMEOUT_MIN 0.1
+#define CA_PATH "/etc/ssl/certs"
+
+#define USAGE                                                 \
+	"mta-sts-fetch [--timeout SECONDS] [--ca-file FILE] " \
+	"[--ca-path DIRECTORY] [--allow-private] DOMAIN"
+
+static const char late[] =
+    "timeout: no address of the policy host within the time limit\n";
+
+struct options {
+	double timeout; /* seconds */
+	const char *ca_file;
+	const char *ca_path;
+	bool allow_private;
+	const char *domain;
+	bool help;
+	bool version;
+};
+
+static bool
+read_timeout(const char *arg, double *timeout)
+{
+	char *end = NULL;
+
+	*timeout = strtod(arg, &end);
+	return end != arg && *end == '\0' && *timeout >= TIMEOUT_MIN &&
+	    *timeout <= TIMEOUT_MAX;
+}
+
+static bool
+take_option(int option, struct options *o)
+{
+	switch (option) {
+	case 't':
+		return read_timeout(optarg, &o->timeout);
+	case 'f':
+		o->ca_file = optarg;
+		return true;
+	case 'p':
+		o->ca_path = optarg;
+		return true;
+	case 'a':
+		o->allow_private = true;
+		return true;
+	case 'h':
+		o->help = true;
+		return true;
+	case 'v':
+		o->version = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+read_options(int argc, char *argv[], struct options *o)
+{
+	static const struct option names[] = {
+		{ "timeout", required_argument, NULL, 't' },
+		{ "ca-file", required_argument, NULL, 'f' },
+		{ "ca-path", required_argument, NULL, 'p' },
+		{ "allow-private", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+", names, NULL)) != -1)
+		if (!take_option(option, o))
+			return false;
+	if (o->help || o->version)
+		return true;
+	if (optind != argc - 1)
+		return false;
+	o->domain = argv[optind];
+	/* A file given alone is the only thing trusted. */
+	if (o->ca_path == NULL && o->ca_file == NULL)
+		o->ca_path = CA_PATH;
+	return true;
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	if (write(STDERR_FILENO, late, sizeof late - 1) < 0)
+		_exit(FETCH_EXIT_SYSTEM);
+	_exit(FETCH_EXIT_FETCH);
+}
+
+/* The resolver knows no deadline of ours.  0: no more of it. */
+static bool
+set_alarm(double seconds)
+{
+	struct itimerval timer = { { 0, 0 }, { 0, 0 } };
+
+	timer.it_value.tv_sec = (time_t)seconds;
+	timer.it_value.tv_usec =
+	    (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6);
+	return signal(SIGALRM, on_alarm) != SIG_ERR &&
+	    setitimer(ITIMER_REAL, &timer, NULL) == 0;
+}
+
+/* Missing authorities are our trouble, not the policy host's. */
+static enum sts_status
+check_ca(const char *path, const char *word, int mode, struct sts_error *err)
+{
+	if (path == NULL || access(path, mode) == 0)
+		return STS_OK;
+	return error_set(err, STS_SYSTEM, word, "%.120s: %s", path,
+	    strerror(errno));
+}
+
+/* Whoever starts us, a stranger's bytes are read by nobody of importance, and
+ * the environment has no say.
+ *
+ * A seccomp filter or a Landlock rule set has its place here. */
+static enum sts_status
+give_up_rights(struct sts_error *err)
+{
+	if (clearenv() != 0)
+		return error_set(err, STS_NOMEM, "no-memory", "out of memory");
+	if (become_may_root() && !become_user(NOBODY, NOBODY))
+		return error_set(err, STS_SYSTEM, "rights",
+		    "cannot become user %d", NOBODY);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return error_set(err, STS_SYSTEM, "rights", "SIGPIPE: %s",
+		    strerror(errno));
+	return STS_OK;
+}
+
+static enum sts_status
+find(const char *host, const struct options *o, struct fetch_addresses *a,
+    struct sts_error *err)
+{
+	enum sts_status status;
+
+	if (!set_alarm(o->timeout))
+		return error_set(err, STS_SYSTEM, "timer", "setitimer: %s",
+		    strerror(errno));
+	status = fetch_host_find(host, o->allow_private, a, err);
+	if (!set_alarm(0) && status == STS_OK)
+		return error_set(err, STS_SYSTEM, "timer", "setitimer: %s",
+		    strerror(errno));
+	return status;
+}
+
+static enum sts_status
+fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
+{
+	char domain[STS_DOMAIN_MAX + 1], host[STS_DOMAIN_MAX + 1];
+	struct fetch_addresses addresses;
+	struct fetch_request r = {
+		.host = host,
+		.addresses = addresses.list,
+		.ca_file = o->ca_file,
+		.ca_path = o->ca_path,
+		.allow_private = o->allow_private,
+		.deadline = clock_ms() + (int64_t)(o->timeout * 1000),
+	};
+	enum sts_status status;
+	struct text t;
+
+	status = give_up_rights(err);
+	if (status == STS_OK)
+		status = domain_canon(o->domain, domain, err);
+	if (status != STS_OK)
+		return status;
+	/* RFC 8461 3.3: the policy host. */
+	text_init(&t, host, sizeof host);
+	text_addf(&t, "mta-sts.%s", domain);
+	status = check_ca(o->ca_file, "ca-file", R_OK, err);
+	if (status == STS_OK)
+		status = check_ca(o->ca_path, "ca-path", R_OK | X_OK, err);
+	if (status == STS_OK)
+		status = find(host, o, &addresses, err);
+	if (status == STS_OK)
+		status = fetch_https_get(&r, body, err);
+	return status;
+}
+
+static enum sts_status
+print(const struct fetch_body *body, struct sts_error *err)
+{
+	const char *p = body->p;
+	size_t left = body->len;
+	ssize_t n;
+
+	while (left > 0) {
+		n = write(STDOUT_FILENO, p, left);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(err, STS_SYSTEM, "write",
+			    "standard output: %s", strerror(errno));
+		p += n;
+		left -= (size_t)n;
+	}
+	return STS_OK;
+}
+
+static int
+exit_code(enum sts_status status)
+{
+	if (status == STS_OK)
+		return FETCH_EXIT_OK;
+	if (status == STS_CERT)
+		return FETCH_EXIT_CERT;
+	if (status == STS_FETCH)
+		return FETCH_EXIT_FETCH;
+	return status == STS_DOMAIN ? FETCH_EXIT_USAGE : FETCH_EXIT_SYSTEM;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct fetch_body body;
+	struct options o = { .timeout = 15 };
+	struct sts_error err;
+	enum sts_status status;
+
+	if (!read_options(argc, argv, &o)) {
+		(void)fprintf(stderr, "usage: %s\n", USAGE);
+		return FETCH_EXIT_USAGE;
+	}
+	if (o.help || o.version) {
+		(void)puts(o.help ? "usage: " USAGE
+				  : "mta-sts-fetch " MTA_STS_VERSION);
+		return FETCH_EXIT_OK;
+	}
+	status = fetch(&o, &body, &err);
+	if (status == STS_OK)
+		status = print(&body, &err);
+	if (status != STS_OK)
+		(void)fprintf(stderr, "%s: %s\n", err.word, err.text);
+	return exit_code(status);
+}
