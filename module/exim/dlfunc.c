@@ -47,7 +47,11 @@ static void
 log_problem(void *arg, unsigned line, const char *text)
 {
 	(void)arg;
-	if (log_write != NULL)
+	if (log_write == NULL)
+		return;
+	if (line == 0)
+		log_write(0, EXIM_LOG_MAIN, "MTA-STS: %s", text);
+	else
 		log_write(0, EXIM_LOG_MAIN, "MTA-STS: %s line %u: %s",
 		    MTA_STS_CONF, line, text);
 }

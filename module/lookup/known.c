@@ -2,7 +2,10 @@
 /* known.c - what the cache knows of a domain, and for how long that will do. */
 #include "quest.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "../store/owner.h"
 
 #define DAY 86400
 #define DAMAGE_DOUBT 3600 /* seconds, when the end cannot be read */
@@ -31,7 +34,7 @@ is_live(const struct quest *q, const struct entry *e)
 }
 
 /* How long a domain whose value was damaged may not be taken for one without
- * a policy. */
+ * a policy.  An end in the past is not believed: it may be what is damaged. */
 static int64_t
 doubt_until(const struct quest *q, int64_t readable_end)
 {
@@ -70,6 +73,49 @@ no_cache(struct quest *q, const struct sts_error *err)
 	return STS_OK;
 }
 
+/* Neither root nor the cache's owner: somebody at "exim -be".  Who cannot even
+ * see the directory counts as one, too; Exim's own user loses nothing by that,
+ * since no stranger is told "none" either. */
+static bool
+is_stranger(const struct quest *q)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() == 0)
+		return false;
+	return owner_of(q->l->config.cache_dir, &uid, &gid, NULL) != STS_OK ||
+	    uid != geteuid();
+}
+
+/* The cache may take its strings back at the next call, and what is noted in
+ * between is such a call. */
+static enum sts_status
+keep_mx(struct quest *q)
+{
+	struct bytes *mx = &q->policy.mx;
+	char *copy = malloc(mx->len + 1);
+
+	if (copy == NULL)
+		return error_set(&q->why, STS_NOMEM, "memory",
+		    "out of memory");
+	if (mx->len > 0)
+		memcpy(copy, mx->p, mx->len);
+	copy[mx->len] = '\0';
+	free(q->mx);
+	q->mx = copy;
+	mx->p = copy;
+	memset(&q->policy.body, 0, sizeof q->policy.body);
+	return STS_OK;
+}
+
+void
+known_free(struct quest *q)
+{
+	free(q->mx);
+	q->mx = NULL;
+}
+
 enum sts_status
 known_read(struct quest *q)
 {
@@ -78,9 +124,15 @@ known_read(struct quest *q)
 
 	if (!q->cached)
 		return STS_OK;
+	q->live = false;
+	q->damaged = false;
 	status = cache_get(q->l->cache, q->domain, &q->policy, &err);
 	if (status == STS_ABSENT)
 		return no_cache(q, &err);
+	if (status == STS_SYSTEM && is_stranger(q)) {
+		q->hidden = err;
+		return no_cache(q, &err);
+	}
 	if (status == STS_DAMAGED)
 		mark_damaged(q);
 	else if (status != STS_OK && status != STS_MISS) {
@@ -93,7 +145,7 @@ known_read(struct quest *q)
 	if (!q->live && !q->damaged &&
 	    cache_get_absence(q->l->cache, q->domain, &q->absence) != STS_OK)
 		memset(&q->absence, 0, sizeof q->absence);
-	return STS_OK;
+	return q->live ? keep_mx(q) : STS_OK;
 }
 
 struct trial *
@@ -110,11 +162,19 @@ is_within(const struct quest *q, int64_t then, int64_t span)
 	return then > 0 && then <= q->now && q->now - then < span;
 }
 
-bool
-known_is_marked(const struct quest *q)
+/* A delivery failed under the policy since it was fetched. */
+static bool
+has_failed_delivery(const struct quest *q)
 {
 	return q->live && q->policy.trial.marked_at > 0 &&
 	    q->policy.trial.marked_at >= q->policy.fetched_at;
+}
+
+bool
+known_is_marked(const struct quest *q)
+{
+	return has_failed_delivery(q) &&
+	    q->policy.trial.marked_at >= q->policy.trial.asked_at;
 }
 
 static bool
@@ -146,7 +206,7 @@ known_is_due(struct quest *q)
 	const struct trial *t = known_trial(q);
 
 	if ((q->flags & (LOOKUP_RECHECK | LOOKUP_REFETCH)) != 0 ||
-	    known_is_marked(q) || is_from_the_future(q))
+	    known_is_marked(q) || known_must_refetch(q))
 		return true;
 	return !is_within(q, t->asked_at, span_of(q, t->outcome));
 }
@@ -163,7 +223,7 @@ known_must_refetch(struct quest *q)
 	if (is_within(q, t->failed_at, FETCH_BACKOFF))
 		return false;
 	return is_from_the_future(q) ||
-	    (known_is_marked(q) &&
+	    (has_failed_delivery(q) &&
 	        !is_within(q, q->policy.fetched_at, FETCH_BACKOFF));
 }
 
@@ -177,15 +237,15 @@ known_backs_off(struct quest *q, const char *id)
 	    strcmp(t->failed_id, id) == 0;
 }
 
-/* Writes the trial back to where it came from. */
-static void
+/* Writes the trial back to where it came from; says whether it is there. */
+static bool
 keep_trial(struct quest *q)
 {
 	struct sts_error err;
 	enum sts_status status;
 
 	if (!q->cached)
-		return;
+		return false;
 	if (q->live || q->damaged)
 		status = cache_touch(q->l->cache, q->domain, &q->policy, &err);
 	else {
@@ -196,6 +256,7 @@ keep_trial(struct quest *q)
 	/* A miss: somebody else deleted or replaced it meanwhile. */
 	if (status != STS_OK && status != STS_MISS)
 		tell_unwritable(q, &err);
+	return status == STS_OK;
 }
 
 void
@@ -205,7 +266,7 @@ known_note_asked(struct quest *q, enum sts_status outcome)
 
 	t->asked_at = q->now;
 	t->outcome = outcome;
-	keep_trial(q);
+	(void)keep_trial(q);
 }
 
 void
@@ -218,7 +279,7 @@ known_note_failed(struct quest *q)
 	t->failed_at = q->now;
 	memcpy(t->failed_id, q->id, sizeof t->failed_id);
 	memcpy(t->failed_word, q->why.word, sizeof t->failed_word);
-	keep_trial(q);
+	(void)keep_trial(q);
 }
 
 void
@@ -255,11 +316,14 @@ known_note_used(struct quest *q)
 	bool refresh = q->l->ops.background != NULL && wants_refresh(q);
 	bool new_day = !is_within(q, q->policy.used_at, DAY);
 
+	/* To refresh it or to look at it is not to use it. */
+	if ((q->flags & (LOOKUP_REFETCH | LOOKUP_CACHE_ONLY)) != 0)
+		return false;
 	if (!q->cached || (!refresh && !new_day))
 		return false;
 	q->policy.used_at = q->now;
 	if (refresh)
 		q->policy.trial.tried_at = q->now;
-	keep_trial(q);
-	return refresh;
+	/* What cannot be noted would be started by every look-up. */
+	return keep_trial(q) && refresh;
 }

@@ -83,22 +83,52 @@ tell_fetched(const struct quest *q, const struct entry *e)
 	    mode_name(e->mode), e->id, e->max_age, e->mx.p, findings);
 }
 
+/* RFC 8461 10.2: a policy of mode "none" may run out without an alert, for
+ * that is how a domain takes its policy away (8.3). */
+static bool
+needs_no_alert(const struct quest *q)
+{
+	return q->live && q->policy.mode == STS_NONE;
+}
+
+/* It says nothing about the domain. */
+static bool
+is_our_trouble(const struct quest *q)
+{
+	return q->why.status == STS_SYSTEM || q->why.status == STS_NOMEM;
+}
+
 static void
 tell_failed(const struct quest *q)
 {
-	tell(q, LOG_POLICY, "policy not fetched (%s): %s; %s", q->why.word,
-	    q->why.text,
-	    q->live          ? "the cached policy stays in force"
-	        : q->damaged ? "deferring, since a policy may be in force"
-	                     : "delivering as without a policy");
+	const char *then = "delivering as without a policy";
+
+	if (q->live)
+		then = "the cached policy stays in force";
+	else if (q->damaged || q->hidden.status != STS_OK)
+		then = "deferring, since a policy may be in force";
+	else if (is_our_trouble(q))
+		then = "deferring";
+	tell(q, needs_no_alert(q) ? LOG_ALL : LOG_POLICY,
+	    "policy not fetched (%s): %s; %s", q->why.word, q->why.text, then);
 }
 
 static void
 tell_dns(const struct quest *q)
 {
-	tell(q, q->why.status == STS_RECORD || q->live ? LOG_POLICY : LOG_ALL,
+	bool matters = q->live || q->why.status == STS_RECORD;
+
+	tell(q, matters && !needs_no_alert(q) ? LOG_POLICY : LOG_ALL,
 	    "no usable record (%s): %s%s", q->why.word, q->why.text,
 	    q->live ? "; the cached policy stays in force" : "");
+}
+
+static void
+tell_asked(const struct quest *q, const struct answer *a)
+{
+	tell(q, LOG_ALL, "asked: mode=%s status=%s%s%s", answer_mode_name(a),
+	    answer_status_name(a->status), a->why.word[0] != '\0' ? " " : "",
+	    a->why.word);
 }
 
 /* --- ways to end -------------------------------------------------------------- */
@@ -178,7 +208,9 @@ answer_without(struct quest *q, enum answer_status otherwise)
 		return answer_policy(q, ANSWER_STALE);
 	if (q->damaged)
 		return answer_tempfail(q, "cache-damaged");
-	if (q->why.status == STS_SYSTEM || q->why.status == STS_NOMEM)
+	if (q->hidden.status != STS_OK)
+		q->why = q->hidden;
+	if (is_our_trouble(q))
 		return answer_tempfail(q, q->why.word);
 	if (q->why.status == STS_DNS && q->l->config.defer_on_dns_failure)
 		return answer_tempfail(q, "dns");
@@ -191,7 +223,7 @@ answer_known(struct quest *q)
 {
 	const struct trial *t = known_trial(q);
 
-	if (t->asked_at == 0)
+	if (t->asked_at == 0 && !q->live)
 		(void)error_set(&q->why, STS_MISS, "cache-miss",
 		    "nothing is known");
 	else if (t->outcome != STS_OK)
@@ -203,6 +235,15 @@ answer_known(struct quest *q)
 	    q->why.status == STS_ABSENT || q->why.status == STS_MISS
 	        ? ANSWER_ABSENT
 	        : ANSWER_UNUSABLE);
+}
+
+/* RFC 8461 3.3: five minutes or longer for each id. */
+static struct answer *
+answer_backing_off(struct quest *q)
+{
+	(void)error_set(&q->why, STS_WAIT, known_trial(q)->failed_word,
+	    "fetching failed less than 5 minutes ago");
+	return answer_without(q, ANSWER_UNUSABLE);
 }
 
 /* --- DNS ------------------------------------------------------------------------ */
@@ -249,49 +290,60 @@ fill_entry(const struct quest *q, const struct policy *p, struct bytes body,
 	e->body = body;
 }
 
-/* A policy text in body: parsed, kept, answered. */
+/* A policy has come in body: kept, answered. */
 static struct answer *
-take_policy(struct quest *q, struct bytes body)
+take_policy(struct quest *q, const struct policy *p, struct bytes body)
 {
-	struct policy *p;
 	struct entry e;
-	struct answer *a = NULL;
 
-	if (policy_parse(body.p, body.len, &p, &q->why) != STS_OK)
-		return NULL;
 	fill_entry(q, p, body, &e);
 	tell_fetched(q, &e);
 	known_note_fetched(q, &e);
-	a = answer_policy(q, ANSWER_FRESH);
-	policy_free(p);
-	return a;
+	return answer_policy(q, ANSWER_FRESH);
+}
+
+/* None has come, for the reason q->why. */
+static struct answer *
+answer_not_fetched(struct quest *q)
+{
+	tell_failed(q);
+	if (!is_our_trouble(q)) /* else the next look-up tries again */
+		known_note_failed(q);
+	return answer_without(q, ANSWER_UNUSABLE);
 }
 
 /* RFC 8461 3.3. */
+static enum sts_status
+fetch_body(struct quest *q, char *body, size_t *len)
+{
+	const struct lookup_ops *ops = &q->l->ops;
+	int64_t deadline = clock_ms() + q->l->config.fetch_timeout * 1000;
+
+	if (body == NULL)
+		return error_set(&q->why, STS_NOMEM, "memory",
+		    "out of memory");
+	if (deadline > q->deadline)
+		deadline = q->deadline;
+	return ops->fetch(ops->arg, q->domain, deadline, body, STS_BODY_MAX,
+	    len, &q->why);
+}
+
 static struct answer *
 fetch_now(struct quest *q)
 {
-	const struct lookup_ops *ops = &q->l->ops;
 	char *body = malloc(STS_BODY_MAX);
 	struct bytes got = { body, 0 };
-	struct answer *a = NULL;
-	int64_t deadline = clock_ms() + q->l->config.fetch_timeout * 1000;
+	struct policy *p = NULL;
+	struct answer *a;
 
-	if (deadline > q->deadline)
-		deadline = q->deadline;
-	if (body == NULL)
-		(void)error_set(&q->why, STS_NOMEM, "memory", "out of memory");
-	else if (ops->fetch(ops->arg, q->domain, deadline, body, STS_BODY_MAX,
-	             &got.len, &q->why) == STS_OK)
-		a = take_policy(q, got);
+	if (fetch_body(q, body, &got.len) == STS_OK &&
+	    policy_parse(got.p, got.len, &p, &q->why) == STS_OK)
+		a = take_policy(q, p, got);
+	else
+		a = answer_not_fetched(q);
+	policy_free(p);
 	free(body);
-	if (a != NULL)
-		return a;
-	tell_failed(q);
-	/* Our own trouble says nothing of this id: the next one tries again. */
-	if (q->why.status != STS_SYSTEM && q->why.status != STS_NOMEM)
-		known_note_failed(q);
-	return answer_without(q, ANSWER_UNUSABLE);
+	return a;
 }
 
 /* While we waited for our turn somebody else may have fetched for this id, or
@@ -300,22 +352,16 @@ static struct answer *
 answer_from_others(struct quest *q)
 {
 	int64_t before = q->live ? q->policy.fetched_at : 0;
-	struct sts_error why = q->why;
 
+	/* What others noted meanwhile must not seem to be of the future. */
+	q->now = q->l->ops.now(q->l->ops.arg);
 	if (known_read(q) != STS_OK)
 		return answer_tempfail(q, q->why.word);
-	if (q->live && q->policy.fetched_at > before &&
+	memset(&q->why, 0, sizeof q->why);
+	if (q->live && q->policy.fetched_at != before &&
 	    strcmp(q->policy.id, q->id) == 0)
 		return answer_policy(q, ANSWER_CHECKED);
-	if (known_backs_off(q, q->id)) {
-		const struct trial *t = known_trial(q);
-
-		(void)error_set(&q->why, t->outcome, t->failed_word,
-		    "not fetched by another process just now");
-		return answer_without(q, ANSWER_UNUSABLE);
-	}
-	q->why = why;
-	return NULL;
+	return known_backs_off(q, q->id) ? answer_backing_off(q) : NULL;
 }
 
 /* One process at a time fetches for a domain; the others wait for it. */
@@ -352,7 +398,8 @@ answer_from_network(struct quest *q)
 	}
 	if (status != STS_OK) {
 		tell_dns(q);
-		known_note_asked(q, status);
+		if (!is_our_trouble(q))
+			known_note_asked(q, status);
 		return answer_without(q,
 		    status == STS_ABSENT ? ANSWER_ABSENT : ANSWER_UNUSABLE);
 	}
@@ -363,28 +410,29 @@ answer_from_network(struct quest *q)
 		known_note_asked(q, STS_OK);
 		return answer_policy(q, ANSWER_CHECKED);
 	}
-	if (known_backs_off(q, q->id)) {
-		const struct trial *t = known_trial(q);
-
-		(void)error_set(&q->why, STS_WAIT, t->failed_word,
-		    "fetching failed less than 5 minutes ago");
-		return answer_without(q, ANSWER_UNUSABLE);
-	}
+	if (known_backs_off(q, q->id))
+		return answer_backing_off(q);
 	return answer_from_https(q);
 }
 
 static struct answer *
 find_answer(struct quest *q, const char *domain)
 {
-	if (domain_canon(domain, q->domain, &q->why) != STS_OK) {
-		q->domain[0] = '\0';
+	enum sts_status status = domain_canon(domain, q->domain, &q->why);
+	struct answer *a;
+
+	if (status == STS_NOMEM)
+		return NULL;
+	if (status != STS_OK)
 		return answer_plain(q, ANSWER_NOTADOMAIN);
-	}
 	if (known_read(q) != STS_OK)
 		return answer_tempfail(q, q->why.word);
 	if (!known_is_due(q) || (q->flags & LOOKUP_CACHE_ONLY) != 0)
 		return answer_known(q);
-	return answer_from_network(q);
+	a = answer_from_network(q);
+	if (a != NULL)
+		tell_asked(q, a);
+	return a;
 }
 
 /* Until when an answer may be given again without a look at the cache. */
@@ -414,6 +462,7 @@ lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 	q.deadline = q.dns_deadline + l->config.fetch_timeout * 1000;
 	q.cached = (flags & LOOKUP_NO_CACHE) == 0;
 	a = find_answer(&q, domain);
+	known_free(&q);
 	if (a != NULL && flags == LOOKUP_PLAIN &&
 	    memo_put(&l->memo, domain, a, q.now, good_until(a, q.now)))
 		return a;
@@ -424,25 +473,30 @@ bool
 lookup_wants_prefetch(struct lookup *l, const char *domain)
 {
 	struct quest q = { .l = l, .cached = true };
+	bool wants;
 
 	q.now = l->ops.now(l->ops.arg);
-	return domain_canon(domain, q.domain, NULL) == STS_OK &&
-	    known_read(&q) == STS_OK && known_is_due(&q);
+	/* Without a cache there is nothing to make warm. */
+	wants = domain_canon(domain, q.domain, NULL) == STS_OK &&
+	    known_read(&q) == STS_OK && q.cached && known_is_due(&q);
+	known_free(&q);
+	return wants;
 }
 
 void
 lookup_mark(struct lookup *l, const char *domain)
 {
 	struct quest q = { .l = l, .cached = true };
-	enum sts_status status;
+	enum sts_status status = STS_OK;
 
 	q.now = l->ops.now(l->ops.arg);
 	memo_clear(&l->memo);
-	if (domain_canon(domain, q.domain, NULL) != STS_OK ||
-	    known_read(&q) != STS_OK || !q.live || known_is_marked(&q))
-		return;
-	q.policy.trial.marked_at = q.now;
-	status = cache_touch(l->cache, q.domain, &q.policy, NULL);
+	if (domain_canon(domain, q.domain, NULL) == STS_OK &&
+	    known_read(&q) == STS_OK && q.live && !known_is_marked(&q)) {
+		q.policy.trial.marked_at = q.now;
+		status = cache_touch(l->cache, q.domain, &q.policy, NULL);
+	}
 	/* Where it cannot be written the next recheck comes in minutes. */
 	(void)status;
+	known_free(&q);
 }

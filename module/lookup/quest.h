@@ -32,7 +32,11 @@ struct quest {
 	/* What the cache knows. */
 	struct entry policy; /* in force if `live` */
 	bool live;
+	char *mx; /* the policy's, out of the cache's reach */
 	bool damaged; /* a policy may have been lost: "none" is no answer */
+	/* Why a cache that is there cannot be seen by this user: what is asked
+	 * for live counts, but "none" is no answer. */
+	struct sts_error hidden;
 	struct entry absence; /* of no policy in force; may be all zero */
 	/* What DNS says now. */
 	char id[STS_ID_MAX + 1];
@@ -42,13 +46,16 @@ struct quest {
 /* --- known.c: what the cache knows ------------------------------------------ */
 
 /* Reads the cache.  STS_OK, or STS_SYSTEM when it is there and cannot be
- * read: then nobody knows whether an enforce policy is in force. */
+ * read, STS_NOMEM: then nobody knows whether an enforce policy is in force.
+ * May be called again; known_free() ends it. */
 enum sts_status known_read(struct quest *q) STS_CHECKED;
+void known_free(struct quest *q);
 /* The times that count for this domain. */
 struct trial *known_trial(struct quest *q);
 /* Whether DNS must be asked before an answer. */
 bool known_is_due(struct quest *q);
-/* Whether a delivery failed under the policy since it was fetched (5). */
+/* Whether a delivery failed under the policy (5) and DNS was not asked
+ * since. */
 bool known_is_marked(const struct quest *q);
 /* Whether a policy must be fetched although the id is the same. */
 bool known_must_refetch(struct quest *q);
