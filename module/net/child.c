@@ -233,6 +233,21 @@ ends_by(pid_t pid, int64_t deadline)
 	}
 }
 
+/* Who has only switched root off may not kill whom root has started. */
+static void
+kill_group(pid_t pid)
+{
+	uid_t mine = geteuid();
+
+	if (kill(-pid, SIGKILL) == 0 || errno != EPERM ||
+	    setresuid((uid_t)-1, 0, (uid_t)-1) != 0)
+		return;
+	(void)kill(-pid, SIGKILL);
+	/* It was ours a moment ago, and is never root. */
+	while (setresuid((uid_t)-1, mine, (uid_t)-1) != 0)
+		(void)poll(NULL, 0, 1);
+}
+
 static bool
 reap(pid_t pid, struct child_end *end)
 {
@@ -263,7 +278,7 @@ wait_for_end(const struct child *c, pid_t pid, struct drain *out,
 	end->flooded = is_flooded(out, why);
 	end->timed_out = !ended && !end->flooded;
 	/* Also when it ended: who knows what it leaves behind. */
-	(void)kill(-pid, SIGKILL);
+	kill_group(pid);
 	if (!ended && !ends_by(pid, clock_ms() + GRACE_MS))
 		return error_set(err, STS_SYSTEM, "child-stuck",
 		    "%s cannot be killed", c->argv[0]);

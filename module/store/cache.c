@@ -59,9 +59,12 @@ cache_get(struct cache *c, const char *domain, struct entry *policy,
 	if (status != STS_OK)
 		return status;
 	status = entry_decode(v.p, v.len, domain, policy, err);
-	if (status == STS_OK && policy->kind == ENTRY_ABSENCE)
+	if (status == STS_OK && policy->kind == ENTRY_ABSENCE) {
+		memset(policy, 0, sizeof *policy);
+		policy->kind = ENTRY_DAMAGED;
 		return error_set(err, STS_DAMAGED, "cache-damaged",
 		    "an absence among the policies");
+	}
 	return status;
 }
 
@@ -110,6 +113,15 @@ put_absence(struct cache *c, const char *domain, const struct entry *e,
 	return put_in(&c->absent, domain, e, UINT64_MAX, err);
 }
 
+static bool
+has_policy(struct cache *c, const char *domain)
+{
+	struct entry e;
+
+	return cache_get(c, domain, &e, NULL) == STS_OK &&
+	    e.kind == ENTRY_POLICY;
+}
+
 enum sts_status
 cache_put(struct cache *c, const char *domain, const struct entry *e,
     struct sts_error *err)
@@ -118,6 +130,9 @@ cache_put(struct cache *c, const char *domain, const struct entry *e,
 
 	if (e->kind == ENTRY_ABSENCE)
 		return put_absence(c, domain, e, err);
+	/* Somebody else may have fetched in place of what was damaged. */
+	if (e->kind == ENTRY_DAMAGED && has_policy(c, domain))
+		return STS_OK;
 	status = put_in(&c->policies, domain, e, POLICIES_SIZE_MAX, err);
 	if (status == STS_OK && e->kind == ENTRY_POLICY) {
 		/* Not there is as good as gone. */
@@ -139,24 +154,35 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* Both processes' news: ours, but for what the other noted later. */
+static struct trial
+merged(const struct trial *theirs, const struct trial *ours)
+{
+	struct trial t = *ours;
+
+	t.marked_at = later(ours->marked_at, theirs->marked_at);
+	t.tried_at = later(ours->tried_at, theirs->tried_at);
+	if (theirs->failed_at > ours->failed_at) {
+		t.failed_at = theirs->failed_at;
+		memcpy(t.failed_id, theirs->failed_id, sizeof t.failed_id);
+		memcpy(t.failed_word, theirs->failed_word,
+		    sizeof t.failed_word);
+	}
+	return t;
+}
+
 /* Lays the new times over the stored entry, unless that is another one. */
 static bool
 lay_over(void *arg, char *buf, size_t len)
 {
 	const struct touch *t = arg;
 	struct entry e;
-	int64_t marked, tried;
 
 	if (entry_decode(buf, len, t->domain, &e, NULL) != STS_OK ||
 	    e.kind != t->with->kind || e.fetched_at != t->with->fetched_at ||
 	    strcmp(e.id, t->with->id) != 0)
 		return false;
-	/* What another process noted meanwhile stays. */
-	marked = e.trial.marked_at;
-	tried = e.trial.tried_at;
-	e.trial = t->with->trial;
-	e.trial.marked_at = later(e.trial.marked_at, marked);
-	e.trial.tried_at = later(e.trial.tried_at, tried);
+	e.trial = merged(&e.trial, &t->with->trial);
 	e.used_at = later(e.used_at, t->with->used_at);
 	entry_encode(&e, t->domain, buf);
 	return true;

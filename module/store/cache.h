@@ -35,12 +35,14 @@ enum sts_status cache_get_absence(struct cache *c, const char *domain,
     struct entry *absence) STS_CHECKED;
 
 /* Stores e under domain by its kind: a policy or damage mark durably in
- * policies.tdb (a policy also deletes the absence), an absence in absent.tdb.
- * STS_SYSTEM ("cache-write", "cache-full") when it could not be kept. */
+ * policies.tdb (a policy also deletes the absence; a mark does not replace a
+ * sound policy), an absence in absent.tdb.  STS_SYSTEM ("cache-write",
+ * "cache-busy", "cache-full") when it could not be kept. */
 enum sts_status cache_put(struct cache *c, const char *domain,
     const struct entry *e, struct sts_error *err) STS_CHECKED;
 /* Writes e's trial and used_at over those of the stored policy in place, if
- * that policy is still the one e was read from (same fetched_at and id). */
+ * that policy is still the one e was read from (same fetched_at and id); a
+ * mark, a try or a failure that another process noted later stays. */
 enum sts_status cache_touch(struct cache *c, const char *domain,
     const struct entry *e, struct sts_error *err) STS_CHECKED;
 /* STS_OK, or STS_MISS when neither file knows domain. */

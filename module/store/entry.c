@@ -112,11 +112,12 @@ entry_encode(const struct entry *e, const char *key, char *buf)
 	put_string(buf, AT_ID, e->id, 32);
 	put_string(buf, AT_FAILED_ID, t->failed_id, 32);
 	put_string(buf, AT_FAILED_WORD, t->failed_word, 32);
+	/* They may be in buf already: memmove. */
 	if (e->mx.len > 0)
-		memcpy(buf + AT_MX, e->mx.p, e->mx.len);
+		memmove(buf + AT_MX, e->mx.p, e->mx.len);
 	buf[AT_MX + e->mx.len] = '\0';
 	if (e->body.len > 0)
-		memcpy(buf + AT_MX + e->mx.len + 1, e->body.p, e->body.len);
+		memmove(buf + AT_MX + e->mx.len + 1, e->body.p, e->body.len);
 	put(buf, AT_SUM, checksum(buf, len, key), 8);
 }
 
@@ -149,12 +150,14 @@ all_of(const char *p, size_t len, bool (*ok)(char))
 	return true;
 }
 
-/* A string of up to 32 characters, all of them ok(). */
+/* A string of at most max characters, all of them ok(), in 32 bytes. */
 static bool
-get_string(const char *buf, size_t at, char *out, bool (*ok)(char))
+get_string(const char *buf, size_t at, size_t max, char *out, bool (*ok)(char))
 {
 	size_t n = strnlen(buf + at, 32);
 
+	if (n > max)
+		return false;
 	memcpy(out, buf + at, n);
 	out[n] = '\0';
 	return all_of(out, n, ok);
@@ -244,11 +247,12 @@ entry_decode(const char *buf, size_t len, const char *key, struct entry *e,
 	e->kind = (enum entry_kind)buf[AT_MAGIC + 3];
 	read_trial(buf, &e->trial);
 	read_policy(buf, e);
-	if (!fields_are_sane(e) || !get_string(buf, AT_ID, e->id, is_id_char) ||
-	    !get_string(buf, AT_FAILED_ID, e->trial.failed_id, is_id_char) ||
-	    !get_string(buf, AT_FAILED_WORD, e->trial.failed_word,
-	        is_word_char) ||
-	    strlen(e->trial.failed_word) > STS_WORD_MAX)
+	if (!fields_are_sane(e) ||
+	    !get_string(buf, AT_ID, STS_ID_MAX, e->id, is_id_char) ||
+	    !get_string(buf, AT_FAILED_ID, STS_ID_MAX, e->trial.failed_id,
+	        is_id_char) ||
+	    !get_string(buf, AT_FAILED_WORD, STS_WORD_MAX,
+	        e->trial.failed_word, is_word_char))
 		return damaged(e, buf, len, "fields", err);
 	return STS_OK;
 }

@@ -28,11 +28,24 @@ empty(struct memo *m, struct memo_slot *s)
 	m->forget(s->answer);
 }
 
+/* The slot of an older answer to the same question, which a clock set back
+ * and forth could bring to life again; else the next in turn. */
+static struct memo_slot *
+slot_for(struct memo *m, const char *question)
+{
+	for (unsigned i = 0; i < MEMO_SLOTS; i++)
+		if (m->slot[i].question != NULL &&
+		    strcmp(m->slot[i].question, question) == 0)
+			return &m->slot[i];
+	m->next = (m->next + 1) % MEMO_SLOTS;
+	return &m->slot[m->next];
+}
+
 bool
 memo_put(struct memo *m, const char *question, void *answer, time_t now,
     time_t until)
 {
-	struct memo_slot *s = &m->slot[m->next];
+	struct memo_slot *s;
 	char *copy;
 
 	if (until <= now)
@@ -40,12 +53,12 @@ memo_put(struct memo *m, const char *question, void *answer, time_t now,
 	copy = strdup(question);
 	if (copy == NULL)
 		return false;
+	s = slot_for(m, question);
 	empty(m, s);
 	s->question = copy;
 	s->answer = answer;
 	s->since = now;
 	s->until = until < now + MEMO_SECONDS ? until : now + MEMO_SECONDS;
-	m->next = (m->next + 1) % MEMO_SLOTS;
 	return true;
 }
 

@@ -18,15 +18,16 @@ struct memo_slot {
 
 struct memo {
 	struct memo_slot slot[MEMO_SLOTS];
-	unsigned next; /* the slot to be overwritten next */
+	unsigned next; /* the slot that was filled last */
 	void (*forget)(void *answer);
 };
 
 /* The answer to this very question given lately, or NULL.  Borrowed until the
  * next memo_put() or memo_clear(). */
 void *memo_get(const struct memo *m, const char *question, time_t now);
-/* Takes answer over, for at most MEMO_SECONDS and never past until.  False
- * when it was not kept (no memory): it then still belongs to the caller. */
+/* Takes answer over, for at most MEMO_SECONDS and never past until, in place
+ * of an older one to the same question.  False when it was not kept (no memory,
+ * or no time): it then still belongs to the caller. */
 bool memo_put(struct memo *m, const char *question, void *answer, time_t now,
     time_t until);
 void memo_clear(struct memo *m);

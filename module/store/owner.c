@@ -2,16 +2,35 @@
 /* owner.c - work in the cache directory as the user it belongs to. */
 #include "owner.h"
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* lstat() would follow "link/". */
+static int
+lstat_bare(const char *dir, struct stat *st)
+{
+	char bare[PATH_MAX];
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	if (n >= sizeof bare) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(bare, dir, n);
+	bare[n] = '\0';
+	return lstat(bare, st);
+}
 
 enum sts_status
 owner_of(const char *dir, uid_t *uid, gid_t *gid, struct sts_error *err)
 {
 	struct stat st;
 
-	if (lstat(dir, &st) != 0)
+	if (lstat_bare(dir, &st) != 0)
 		return error_set(err, STS_SYSTEM,
 		    errno == ENOENT ? "cache-missing" : "cache-open", "%s: %s",
 		    dir, strerror(errno));

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tdbfile.h - one TDB file of ours: made, opened, locked, repaired.
- * The only user of tdb.h.
+/* tdbfile.h - one TDB file of ours: read, written, walked.
  *
  * The file is opened on first use, O_RDWR with TDB's locks and without mmap,
  * under the effective user of its directory's owner; the handle is given up
- * after a fork, and when the file has been replaced.  A file is made complete
- * under another name and then renamed: nobody ever sees half a file. */
+ * after a fork, and when the file has been replaced.  What is missing or
+ * damaged is mended on the way (tdbmend.h).  These two are the only users of
+ * tdb.h. */
 #ifndef TDBFILE_H
 #define TDBFILE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 #include "../protocol/scan.h"
 #include "../protocol/status.h"
 
 struct tdb_context;
+
+/* How a TDB file begins, and stays: its magic, version and hash size. */
+#define TDBFILE_HEAD 40u /* bytes */
 
 struct tdbfile {
 	const char *dir;  /* borrowed */
@@ -21,11 +25,15 @@ struct tdbfile {
 	/* Durable: stores are fsynced, damage is an alert and the last good
 	 * copy NAME.1 is taken.  Else it may begin anew at any time. */
 	bool durable;
-	void (*alert)(void *arg, const char *line); /* or NULL */
+	/* Called as the user who called us, never as the owner.  Or NULL. */
+	void (*alert)(void *arg, const char *line);
 	void *arg;
 	/* its own */
 	struct tdb_context *tdb;
-	int pid;            /* who opened it */
+	pid_t pid;          /* who opened it, ... */
+	dev_t dev;          /* ... and what */
+	ino_t ino;
+	char head[TDBFILE_HEAD];
 	int error;          /* TDB's, of the last failure */
 	unsigned char *got; /* the last value read */
 };
@@ -37,8 +45,9 @@ void tdbfile_close(struct tdbfile *f);
  * "cache-busy"). */
 enum sts_status tdbfile_get(struct tdbfile *f, const char *key,
     struct bytes *value, struct sts_error *err) STS_CHECKED;
-/* Stores in a transaction.  STS_SYSTEM "cache-write" when it was not kept;
- * "cache-full" when key is new and the file larger than size_max (bytes). */
+/* Stores in a transaction.  STS_SYSTEM "cache-write" or "cache-busy" when it
+ * was not kept; "cache-full" when key is new and the file larger than size_max
+ * (bytes). */
 enum sts_status tdbfile_put(struct tdbfile *f, const char *key,
     struct bytes value, uint64_t size_max, struct sts_error *err) STS_CHECKED;
 /* Gives change() the bytes under key while nobody else can write them; it may
@@ -49,11 +58,12 @@ enum sts_status tdbfile_patch(struct tdbfile *f, const char *key,
     struct sts_error *err) STS_CHECKED;
 enum sts_status tdbfile_delete(struct tdbfile *f, const char *key,
     struct sts_error *err) STS_CHECKED;
-/* Every key and value; a false result of each() ends the walk. */
+/* Every key and value; a false result of each() ends the walk.  each() may
+ * call f. */
 enum sts_status tdbfile_walk(struct tdbfile *f,
     bool (*each)(void *arg, const char *key, struct bytes value), void *arg,
     struct sts_error *err) STS_CHECKED;
-/* Begins the file anew, empty. */
+/* Begins the file anew, empty, and forgets its last good copy. */
 enum sts_status tdbfile_reset(struct tdbfile *f, struct sts_error *err)
     STS_CHECKED;
 /* Size of the open file in bytes, 0 when it is not there. */

@@ -19,7 +19,7 @@ print_json(const char *host, const char *pattern)
 }
 
 int
-cmd_check_mx(struct tool *t, int argc, char *argv[])
+cmd_check_mx(struct tool *t, int argc, char *const argv[])
 {
 	const char *pattern = NULL; /* the first that matches */
 	int code = EXIT_DONE;

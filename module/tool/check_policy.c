@@ -88,7 +88,7 @@ check(const struct tool *t, const char *file, char *buf)
 {
 	struct policy *p = NULL;
 	struct sts_error err;
-	size_t len;
+	size_t len = 0;
 	int code;
 
 	if (read_file(file, buf, &len, &err) != STS_OK ||
@@ -100,7 +100,7 @@ check(const struct tool *t, const char *file, char *buf)
 }
 
 int
-cmd_check_policy(struct tool *t, int argc, char *argv[])
+cmd_check_policy(struct tool *t, int argc, char *const argv[])
 {
 	char *buf = malloc(READ_MAX);
 	int code = EXIT_DONE;

@@ -22,7 +22,7 @@ print_json(enum sts_status status, const char *id, const char *error)
 }
 
 int
-cmd_check_record(struct tool *t, int argc, char *argv[])
+cmd_check_record(struct tool *t, int argc, char *const argv[])
 {
 	struct bytes *set = calloc((size_t)argc, sizeof *set);
 	char text[STS_WORD_MAX + STS_TEXT_MAX + 3] = "";

@@ -5,19 +5,19 @@
 
 #include "tool.h"
 
-int cmd_check_mx(struct tool *t, int argc, char *argv[]);
-int cmd_check_policy(struct tool *t, int argc, char *argv[]);
-int cmd_check_record(struct tool *t, int argc, char *argv[]);
-int cmd_config(struct tool *t, int argc, char *argv[]);
-int cmd_event(struct tool *t, int argc, char *argv[]);
-int cmd_list(struct tool *t, int argc, char *argv[]);
-int cmd_lookup(struct tool *t, int argc, char *argv[]);
-int cmd_match(struct tool *t, int argc, char *argv[]);
-int cmd_mode(struct tool *t, int argc, char *argv[]);
-int cmd_prefetch(struct tool *t, int argc, char *argv[]);
-int cmd_purge(struct tool *t, int argc, char *argv[]);
-int cmd_query(struct tool *t, int argc, char *argv[]);
-int cmd_show(struct tool *t, int argc, char *argv[]);
-int cmd_version(struct tool *t, int argc, char *argv[]);
+int cmd_check_mx(struct tool *t, int argc, char *const argv[]);
+int cmd_check_policy(struct tool *t, int argc, char *const argv[]);
+int cmd_check_record(struct tool *t, int argc, char *const argv[]);
+int cmd_config(struct tool *t, int argc, char *const argv[]);
+int cmd_event(struct tool *t, int argc, char *const argv[]);
+int cmd_list(struct tool *t, int argc, char *const argv[]);
+int cmd_lookup(struct tool *t, int argc, char *const argv[]);
+int cmd_match(struct tool *t, int argc, char *const argv[]);
+int cmd_mode(struct tool *t, int argc, char *const argv[]);
+int cmd_prefetch(struct tool *t, int argc, char *const argv[]);
+int cmd_purge(struct tool *t, int argc, char *const argv[]);
+int cmd_query(struct tool *t, int argc, char *const argv[]);
+int cmd_show(struct tool *t, int argc, char *const argv[]);
+int cmd_version(struct tool *t, int argc, char *const argv[]);
 
 #endif

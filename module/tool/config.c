@@ -71,7 +71,7 @@ print_json(struct shown *s, bool exists, unsigned problems)
 }
 
 int
-cmd_config(struct tool *t, int argc, char *argv[])
+cmd_config(struct tool *t, int argc, char *const argv[])
 {
 	struct shown s = { .path = t->config_path,
 		.json = tool_has(t, OPT_JSON) };

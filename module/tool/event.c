@@ -5,7 +5,7 @@
 #include "quiet.h"
 
 int
-cmd_event(struct tool *t, int argc, char *argv[])
+cmd_event(struct tool *t, int argc, char *const argv[])
 {
 	const char *args[EVENT_ARGS];
 

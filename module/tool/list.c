@@ -117,7 +117,7 @@ print_entry(void *arg, const char *domain, enum sts_status st,
 }
 
 int
-cmd_list(struct tool *t, int argc, char *argv[])
+cmd_list(struct tool *t, int argc, char *const argv[])
 {
 	struct list l = { .now = time(NULL),
 		.json = tool_has(t, OPT_JSON),

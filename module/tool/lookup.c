@@ -7,7 +7,7 @@
 #define FAILED(reason) "mode=tempfail status=error reason=" reason
 
 int
-cmd_lookup(struct tool *t, int argc, char *argv[])
+cmd_lookup(struct tool *t, int argc, char *const argv[])
 {
 	if (argc != 1) {
 		quiet_answer(FAILED("usage"));

@@ -20,7 +20,7 @@ print_json(const char *host, const struct answer *a)
 }
 
 int
-cmd_match(struct tool *t, int argc, char *argv[])
+cmd_match(struct tool *t, int argc, char *const argv[])
 {
 	const struct answer *a;
 	int code = EXIT_DONE;

@@ -4,7 +4,7 @@
 #include "quiet.h"
 
 int
-cmd_mode(struct tool *t, int argc, char *argv[])
+cmd_mode(struct tool *t, int argc, char *const argv[])
 {
 	const struct answer *a;
 

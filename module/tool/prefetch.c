@@ -54,7 +54,7 @@ start(struct tool *t, const char *domain)
 }
 
 int
-cmd_prefetch(struct tool *t, int argc, char *argv[])
+cmd_prefetch(struct tool *t, int argc, char *const argv[])
 {
 	bool foreground = argc == 2 && strcmp(argv[0], "--foreground") == 0;
 

@@ -34,9 +34,9 @@ print_span(int64_t seconds, char out[PRINT_SPAN_MAX])
 		int64_t unit;
 		const char *name;
 	} units[] = {
-		{ 2 * 86400, 86400, "d" },
-		{ 2 * 3600, 3600, "h" },
-		{ 2 * 60, 60, "min" },
+		{ INT64_C(2) * 86400, 86400, "d" },
+		{ INT64_C(2) * 3600, 3600, "h" },
+		{ INT64_C(2) * 60, 60, "min" },
 		{ INT64_MIN, 1, "s" },
 	};
 	size_t i = 0;

@@ -53,7 +53,7 @@ purge_domain(struct tool *t, const char *asked)
 }
 
 static int
-purge_domains(struct tool *t, int argc, char *argv[])
+purge_domains(struct tool *t, int argc, char *const argv[])
 {
 	int code = EXIT_DONE;
 
@@ -190,7 +190,7 @@ purge_all(struct tool *t)
 }
 
 int
-cmd_purge(struct tool *t, int argc, char *argv[])
+cmd_purge(struct tool *t, int argc, char *const argv[])
 {
 	bool all = tool_has(t, OPT_ALL), expired = tool_has(t, OPT_EXPIRED);
 

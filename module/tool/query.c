@@ -78,14 +78,14 @@ exit_code(const struct tool *t, const struct answer *a)
 	if (!a->tempfail)
 		return EXIT_DONE;
 	/* dns_failure = defer: the trouble is not ours. */
-	if (a->why.status == STS_DNS)
+	if (strcmp(a->why.word, "dns") == 0)
 		return EXIT_NEGATIVE;
 	return tool_lacks_permission(t) ? tool_trouble(t, &a->why)
 					: EXIT_TROUBLE;
 }
 
 int
-cmd_query(struct tool *t, int argc, char *argv[])
+cmd_query(struct tool *t, int argc, char *const argv[])
 {
 	unsigned flags =
 	    tool_has(t, OPT_NO_CACHE) ? LOOKUP_NO_CACHE : LOOKUP_PLAIN;

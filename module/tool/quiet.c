@@ -42,6 +42,8 @@ quiet_begin(void)
 	else
 		(void)close(2);
 	close_from(3);
+	/* Nor is it an error that nobody waits for the answer any more. */
+	(void)signal(SIGPIPE, SIG_IGN);
 }
 
 static const char *last_words = "";

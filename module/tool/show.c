@@ -89,7 +89,7 @@ static int
 print_json(const char *domain, const struct found *f, int64_t now)
 {
 	bool known = f->st != STS_MISS;
-	struct object absence, o;
+	struct object o;
 
 	if (!known) {
 		o = entries_json(domain, STS_OK, &f->absence, now);
@@ -100,7 +100,9 @@ print_json(const char *domain, const struct found *f, int64_t now)
 		object_add(&o, "text",
 		    json_text(f->policy.body.p, f->policy.body.len));
 	if (f->absent) {
-		absence = entries_json(domain, STS_OK, &f->absence, now);
+		struct object absence =
+		    entries_json(domain, STS_OK, &f->absence, now);
+
 		o.failed |= absence.failed;
 		object_add(&o, "absence", absence.json);
 	}
@@ -108,7 +110,7 @@ print_json(const char *domain, const struct found *f, int64_t now)
 }
 
 int
-cmd_show(struct tool *t, int argc, char *argv[])
+cmd_show(struct tool *t, int argc, char *const argv[])
 {
 	char domain[STS_DOMAIN_MAX + 1];
 	int64_t now = time(NULL);
@@ -120,11 +122,12 @@ cmd_show(struct tool *t, int argc, char *argv[])
 		return EXIT_TROUBLE;
 	if (!tool_domain(argv[0], domain))
 		return EXIT_NEGATIVE;
+	/* First, for the policy's strings last until the next call only. */
+	f.absent = cache_get_absence(tool_cache(t), domain, &f.absence) ==
+	    STS_OK;
 	f.st = cache_get(tool_cache(t), domain, &f.policy, &err);
 	if (f.st != STS_OK && f.st != STS_MISS && f.st != STS_DAMAGED)
 		return tool_trouble(t, &err);
-	f.absent = cache_get_absence(tool_cache(t), domain, &f.absence) ==
-	    STS_OK;
 	if (f.st == STS_MISS && !f.absent) {
 		tool_say("%s: not cached", domain);
 		return EXIT_NEGATIVE;

@@ -52,7 +52,7 @@ struct command {
 	 * option, it checks its arguments itself, and it exits 0. */
 	bool for_exim;
 	/* argv holds the argc arguments only; the result is an exit code. */
-	int (*run)(struct tool *t, int argc, char *argv[]);
+	int (*run)(struct tool *t, int argc, char *const argv[]);
 };
 
 /* Loads the configuration and makes the look-up.  What is wrong with the

@@ -5,7 +5,7 @@
 #include "print.h"
 
 int
-cmd_version(struct tool *t, int argc, char *argv[])
+cmd_version(struct tool *t, int argc, char *const argv[])
 {
 	struct object o;
 

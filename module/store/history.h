@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* history.h - the last policies of a domain, newest first, in history.tdb.
+ *
+ * For people who ask what happened: nothing is decided by it, so that it may
+ * be lost and begun anew.  A value is text, one line a policy. */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+#include "entry.h"
+
+#define HISTORY_ITEMS 5u
+
+struct history_item {
+	int64_t fetched_at; /* seconds since 1970 UTC */
+	enum sts_mode mode;
+	uint32_t max_age; /* seconds */
+	char id[STS_ID_MAX + 1];
+	struct bytes mx; /* joined by ':'; borrowed from the value */
+};
+
+struct history;
+
+/* dir is copied; log as for cache_new().  NULL when out of memory. */
+struct history *history_new(const char *dir,
+    void (*log)(void *arg, const char *line), void *arg);
+void history_free(struct history *h); /* or NULL */
+
+/* Puts the policy of e first, unless the first one has the same mode, id, mx
+ * and max_age.  What cannot be kept is not kept. */
+void history_add(struct history *h, const char *domain, const struct entry *e);
+/* Calls each() for every policy known of domain, newest first.  STS_OK, or
+ * STS_MISS; STS_SYSTEM when the file cannot be read. */
+enum sts_status history_each(struct history *h, const char *domain,
+    void (*each)(void *arg, const struct history_item *item), void *arg,
+    struct sts_error *err) STS_CHECKED;
+void history_forget(struct history *h, const char *domain);
+
+#endif
