@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Cases, and how they are run: a function whose docstring is the sentence
+that it proves, called with the world, failing by an exception."""
+
+import os
+import pwd
+import re
+import signal
+import stat
+import threading
+import time
+import traceback
+
+from .exim import CACHE, USER
+
+LIMIT = 60  # seconds for a case that does not say otherwise
+_CASES = []
+
+
+def case(function=None, *, seconds=LIMIT, panics=False):
+    """Marks a case.  panics: it provokes lines in Exim's panic log."""
+    def mark(marked):
+        marked.seconds = seconds
+        marked.panics = panics
+        _CASES.append(marked)
+        return marked
+    return mark(function) if function else mark
+
+
+def equal(got, want, what):
+    assert got == want, f"{what}: got {got!r}, want {want!r}"
+
+
+def contains(text, part, what):
+    assert part in text, f"{what}: no {part!r} in {text!r}"
+
+
+def lacks(text, part, what):
+    assert part not in text, f"{what}: {part!r} in {text!r}"
+
+
+def eventually(true, what, seconds=5):
+    """For what another process does in its own time."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def _out_of_time(_signal, _frame):
+    raise TimeoutError("the case took too long")
+
+
+def _sentence(function):
+    return " ".join(function.__doc__.split()).rstrip(".")
+
+
+def wrong_files():
+    """Files of the cache that are not Exim's alone, whoever made them."""
+    owner = pwd.getpwnam(USER)
+    wrong = []
+    for name in sorted(os.listdir(CACHE)):
+        seen = os.lstat(os.path.join(CACHE, name))
+        mode = stat.S_IMODE(seen.st_mode)
+        if (seen.st_uid, seen.st_gid, mode) != \
+                (owner.pw_uid, owner.pw_gid, 0o640):
+            wrong.append(f"{name} {seen.st_uid}:{seen.st_gid} {mode:o}")
+    return wrong
+
+
+def _always(function, world, crashes):
+    """What holds after every case."""
+    assert not crashes, "a server of the world broke: " + crashes[0]
+    if not function.panics:
+        equal(world.exim.paniclog(), "", "panic log")
+    equal(wrong_files(), [], "cache files not Exim's alone")
+
+
+def _run_one(function, world):
+    """None, or why it failed."""
+    crashes = []
+    threading.excepthook = lambda seen: crashes.append(
+        "".join(traceback.format_exception(seen.exc_type, seen.exc_value,
+                                           seen.exc_traceback)))
+    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.alarm(function.seconds)
+    try:
+        world.reset()
+        function(world)
+        _always(function, world, crashes)
+    except Exception as error:  # whatever it is, the next case must run
+        return _account(error, world, crashes)
+    finally:
+        signal.alarm(0)
+    return None
+
+
+def _account(error, world, crashes):
+    place = traceback.extract_tb(error.__traceback__)
+    at = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.line}"
+          for frame in place if frame.name != "_run_one"]
+    lines = [f"{type(error).__name__}: {error}", *at]
+    lines += ["server: " + crash for crash in crashes]
+    lines += ["mainlog: " + line for line in world.exim.mainlog()[-12:]]
+    lines += ["paniclog: " + line
+              for line in world.exim.paniclog().splitlines()[-5:]]
+    lines += ["syslog: " + line for line in world.syslog.lines[-8:]]
+    return lines
+
+
+def run_cases(world, pattern=""):
+    """Runs the cases whose name or sentence matches; (passed, failed)."""
+    passed = failed = 0
+    for function in _CASES:
+        sentence = _sentence(function)
+        if not re.search(pattern, f"{function.__name__} {sentence}"):
+            continue
+        began = time.monotonic()
+        account = _run_one(function, world)
+        took = time.monotonic() - began
+        number = passed + failed + 1
+        word = "not ok" if account else "ok"
+        print(f"{word} {number} - {sentence} ({took:.1f} s)")
+        for line in account or []:
+            print("#   " + line.replace("\n", "\n#   "))
+        passed, failed = passed + (not account), failed + bool(account)
+    return passed, failed

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which process is at the other end of a connection inside this world?"""
+
+import contextlib
+import glob
+import os
+import re
+import socket
+
+
+def _address_hex(address):
+    if ":" in address:
+        raw = socket.inet_pton(socket.AF_INET6, address)
+        words = [raw[i:i + 4][::-1] for i in range(0, 16, 4)]
+        return b"".join(words).hex().upper()
+    return bytes(int(x) for x in address.split("."))[::-1].hex().upper()
+
+
+def _inode(address, port):
+    wanted = f"{_address_hex(address)}:{port:04X}"
+    table = "/proc/net/tcp6" if ":" in address else "/proc/net/tcp"
+    with open(table, encoding="ascii") as lines:
+        for line in lines:
+            words = line.split()
+            if words[1] == wanted:
+                return words[9]
+    return None
+
+
+def _holder(inode):
+    link = f"socket:[{inode}]"
+    for fd in glob.iglob("/proc/[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(fd) == link:
+                return int(fd.split("/")[2])
+    return None
+
+
+class Process:
+    """What /proc says of a process: ids, rights, program, environment."""
+
+    def __init__(self, pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as text:
+            fields = dict(re.findall(r"^(\w+):[ \t]*(.*)$", text.read(), re.M))
+        self.uids = [int(x) for x in fields["Uid"].split()]
+        self.gids = [int(x) for x in fields["Gid"].split()]
+        self.groups = [int(x) for x in fields["Groups"].split()]
+        self.no_new_privs = fields.get("NoNewPrivs") == "1"
+        self.capabilities = int(fields["CapEff"], 16)
+        self.program = os.readlink(f"/proc/{pid}/exe")
+        with open(f"/proc/{pid}/environ", "rb") as text:
+            self.environment = text.read()
+        self.descriptors = sorted(int(x)
+                                  for x in os.listdir(f"/proc/{pid}/fd"))
+
+
+def peer_process(peer):
+    """The Process whose socket has the address and port peer, or None."""
+    with contextlib.suppress(OSError):
+        inode = _inode(peer[0], peer[1])
+        pid = _holder(inode) if inode else None
+        return Process(pid) if pid else None
+    return None

@@ -1,0 +1,28 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""run.py [PATTERN] - the cases of the test world whose name or sentence
+matches; must be called through `enter`."""
+
+import importlib
+import sys
+
+from parts.case import run_cases
+from parts.world import World, install
+
+CASES = ("delivery_cases", "outage_cases", "privilege_cases",
+         "hostile_cases")
+
+
+def main():
+    pattern = sys.argv[1] if len(sys.argv) > 1 else ""
+    for name in CASES:
+        importlib.import_module(name)
+    sys.stdout.reconfigure(line_buffering=True)
+    install()
+    passed, failed = run_cases(World(), pattern)
+    print(f"world: {passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
