@@ -20,13 +20,14 @@ enum kind {
 	KIND_SECONDS,
 	KIND_BOOL,
 	KIND_LOG,
-	KIND_DNS_FAILURE
+	KIND_DNS_FAILURE,
+	KIND_MODE
 };
 
 struct key {
 	const char *name;
 	enum kind kind;
-	size_t at;    /* offset in struct config */
+	size_t at; /* offset in struct config */
 	unsigned min; /* seconds */
 	unsigned max;
 	bool may_be_empty; /* paths */
@@ -47,6 +48,7 @@ static const struct key keys[] = {
 	{ "dns_failure", KIND_DNS_FAILURE, AT(defer_on_dns_failure), 0, 0,
 	    false },
 	{ "exceptions", KIND_PATH, AT(exceptions), 0, 0, true },
+	{ "mode", KIND_MODE, AT(observe), 0, 0, false },
 	{ "log", KIND_LOG, AT(log), 0, 0, false },
 };
 #define KEYS (sizeof keys / sizeof keys[0])
@@ -214,6 +216,11 @@ set(struct config *c, const struct key *k, const char *value,
 			problem(r, "%s: \"%s\" is neither deliver nor defer",
 			    k->name, value);
 		break;
+	case KIND_MODE:
+		if (!read_choice(value, "enforce", "observe", field))
+			problem(r, "%s: \"%s\" is neither enforce nor observe",
+			    k->name, value);
+		break;
 	case KIND_LOG:
 		if (!read_log(value, field))
 			problem(r, "%s: \"%s\" is not none, policy or all",
@@ -231,8 +238,7 @@ trim(char *s)
 	while (scan_is_wsp(*s))
 		s++;
 	n = strlen(s);
-	while (n > 0 && (scan_is_wsp(s[n - 1]) || s[n - 1] == '\n' ||
-	                    s[n - 1] == '\r'))
+	while (n > 0 && (scan_is_wsp(s[n - 1]) || s[n - 1] == '\n' || s[n - 1] == '\r'))
 		s[--n] = '\0';
 	return s;
 }
@@ -323,10 +329,12 @@ show_value(const struct config *c, const struct key *k, struct text *t)
 	case KIND_DNS_FAILURE:
 		text_add(t, *(const bool *)field ? "defer" : "deliver");
 		break;
+	case KIND_MODE:
+		text_add(t, *(const bool *)field ? "observe" : "enforce");
+		break;
 	case KIND_LOG:
-		text_add(t, c->log == LOG_NOTHING ? "none"
-		        : c->log == LOG_POLICY    ? "policy"
-		                                  : "all");
+		text_add(t, c->log == LOG_NOTHING ? "none" : c->log == LOG_POLICY ? "policy"
+										  : "all");
 		break;
 	}
 }

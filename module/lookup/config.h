@@ -25,6 +25,7 @@ struct config {
 	unsigned dns_timeout;   /* seconds */
 	bool allow_private_addresses;
 	bool defer_on_dns_failure; /* dns_failure = defer */
+	bool observe;              /* mode = observe */
 	enum config_log log;
 };
 

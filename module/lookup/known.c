@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* known.c - what the cache knows of a domain, and for how long that will do. */
 #include "quest.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,15 +12,10 @@
 static void
 tell_unwritable(struct quest *q, const struct sts_error *err)
 {
-	struct lookup *l = q->l;
-	char line[STS_TEXT_MAX + 80];
-
-	if (l->told_unwritable || l->ops.log == NULL)
+	if (q->l->told_unwritable)
 		return;
-	l->told_unwritable = true;
-	(void)snprintf(line, sizeof line,
-	    "MTA-STS: answers are not cached (%s): %s", err->word, err->text);
-	l->ops.log(l->ops.arg, line);
+	q->l->told_unwritable = true;
+	say_line(q->l, "answers are not cached (%s): %s", err->word, err->text);
 }
 
 /* RFC 8461 3.2, 5.1: in force while time-since-fetch has not exceeded
@@ -49,20 +43,14 @@ mark_damaged(struct quest *q)
 {
 	struct entry mark = { .kind = ENTRY_DAMAGED };
 	struct sts_error err;
-	char line[STS_DOMAIN_MAX + 200];
 
 	mark.damaged_until = doubt_until(q, q->policy.damaged_until);
 	q->policy = mark;
 	q->damaged = true;
 	if (cache_put(q->l->cache, q->domain, &mark, &err) != STS_OK)
 		tell_unwritable(q, &err);
-	if (q->l->ops.log == NULL)
-		return;
-	(void)snprintf(line, sizeof line,
-	    "MTA-STS: %s: the cached policy is damaged; asking anew, and "
-	    "deferring until it is replaced",
-	    q->domain);
-	q->l->ops.log(q->l->ops.arg, line);
+	say(q, LOG_NOTHING, "the cached policy is damaged; asking anew, and "
+			    "deferring until it is replaced");
 }
 
 static enum sts_status
@@ -224,7 +212,7 @@ known_must_refetch(struct quest *q)
 		return false;
 	return is_from_the_future(q) ||
 	    (has_failed_delivery(q) &&
-	        !is_within(q, q->policy.fetched_at, FETCH_BACKOFF));
+		!is_within(q, q->policy.fetched_at, FETCH_BACKOFF));
 }
 
 bool

@@ -51,6 +51,9 @@ void lookup_mark(struct lookup *l, const char *domain);
  * somebody.  Asks nobody itself. */
 bool lookup_wants_prefetch(struct lookup *l, const char *domain);
 
+struct history;
+struct history *lookup_history(struct lookup *l); /* as lookup_cache() */
+
 struct cache;
 /* The cache that l works with; borrowed, as long as l lives. */
 struct cache *lookup_cache(struct lookup *l);

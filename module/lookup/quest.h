@@ -4,8 +4,10 @@
 #ifndef QUEST_H
 #define QUEST_H
 
+#include "exceptions.h"
 #include "lookup.h"
 #include "../store/cache.h"
+#include "../store/history.h"
 #include "../store/memo.h"
 
 #define FETCH_BACKOFF 300 /* seconds; RFC 8461 3.3: five minutes or longer */
@@ -16,6 +18,8 @@ struct lookup {
 	struct config config;
 	struct lookup_ops ops;
 	struct cache *cache;
+	struct history *history;
+	struct exceptions *exceptions; /* NULL: not read yet */
 	struct memo memo;
 	struct answer *last; /* an answer that the memo does not hold */
 	bool told_unwritable; /* one log line a process is enough */
@@ -29,6 +33,7 @@ struct quest {
 	int64_t dns_deadline; /* clock.h */
 	int64_t deadline;     /* of everything */
 	bool cached;          /* there is a cache to read and to write */
+	const struct exception *exception; /* or NULL; lives as long as l */
 	/* What the cache knows. */
 	struct entry policy; /* in force if `live` */
 	bool live;
@@ -71,5 +76,41 @@ void known_note_fetched(struct quest *q, const struct entry *e);
 /* ... and that a policy was used, and whether it should be fetched again in
  * the background: true when the caller is the one to start that. */
 bool known_note_used(struct quest *q);
+
+/* --- verdict.c: the ways to end ----------------------------------------------
+ * Each makes a new answer; NULL when out of memory. */
+
+/* The policy of q, in force; starts its refresh in the background when due. */
+struct answer *verdict_policy(struct quest *q, enum answer_status status);
+/* No policy in force. */
+struct answer *verdict_plain(const struct quest *q, enum answer_status status);
+/* The administrator's word alone (ignore, enforce). */
+struct answer *verdict_exempt(const struct quest *q);
+/* Nobody can tell; reason is a word. */
+struct answer *verdict_tempfail(const struct quest *q, const char *reason);
+/* Nothing newer is to be had, for the reason q->why. */
+struct answer *verdict_without(struct quest *q, enum answer_status otherwise);
+/* What the cache remembers is good enough. */
+struct answer *verdict_known(struct quest *q);
+/* Fetching for q->id failed less than five minutes ago. */
+struct answer *verdict_backing_off(struct quest *q);
+/* Whether q->why says nothing about the domain. */
+bool quest_is_our_trouble(const struct quest *q);
+
+/* --- say.c: what the administrator's log hears ------------------------------- */
+
+/* A line "MTA-STS: ...", whatever `log` is. */
+void say_line(const struct lookup *l, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A line "MTA-STS: DOMAIN: ..." when `log` is at least level. */
+void say(const struct quest *q, enum config_log level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void say_fetched(const struct quest *q, const struct entry *e);
+void say_failed(const struct quest *q);
+void say_dns(const struct quest *q);
+void say_asked(const struct quest *q, const struct answer *a);
+/* When q's policy is about to give way to a weaker one. */
+void say_change(const struct quest *q, const struct entry *now);
+void say_exception(const struct quest *q, const struct exception *x);
 
 #endif

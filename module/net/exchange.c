@@ -42,6 +42,13 @@ enum reading {
 	READ_ODD
 };
 
+/* What to do with a server now. */
+enum step {
+	STEP_REST,
+	STEP_DATAGRAM, /* ask over UDP */
+	STEP_STREAM /* ask over TCP */
+};
+
 struct peer {
 	const struct nameserver *at;
 	int fd; /* UDP, connected; -1: none yet */
@@ -54,14 +61,12 @@ struct talk {
 	const struct exchange *x;
 	struct exchange_answer *out; /* out->p is set when we have it */
 	struct peer peer[MAXNS];
+	size_t n;
 	enum verdict worst;
 	const struct peer *culprit;
 	size_t len; /* of the query, without frame and OPT */
 	unsigned char frame[FRAME + QUERY_MAX + OPT_LEN];
 };
-
-static void heed(struct talk *t, struct peer *p, const unsigned char *a,
-    size_t len, bool stream);
 
 static void
 note(struct talk *t, const struct peer *p, enum verdict v)
@@ -182,17 +187,18 @@ open_datagram(struct talk *t, struct peer *p)
 	return false;
 }
 
-static void
+static enum step
 ask_datagram(struct talk *t, struct peer *p)
 {
 	size_t len = frame_for(t, p);
 
 	if (!open_datagram(t, p))
-		return;
+		return STEP_REST;
 	p->pending = send(p->fd, t->frame + FRAME, len, MSG_NOSIGNAL) >= 0 ||
 	    errno == EAGAIN || errno == EINTR;
 	if (!p->pending)
 		note(t, p, verdict_of_errno(errno));
+	return STEP_REST;
 }
 
 /* All the time left, or half of it when another server may know better. */
@@ -201,42 +207,15 @@ stream_until(const struct talk *t, const struct peer *p)
 {
 	size_t i;
 
-	for (i = 0; i < t->x->n; i++) {
+	for (i = 0; i < t->n; i++) {
 		if (&t->peer[i] != p && !t->peer[i].done)
 			return clock_ms() + clock_left(t->x->deadline) / 2;
 	}
 	return t->x->deadline;
 }
 
-static void
-ask_stream(struct talk *t, struct peer *p)
-{
-	enum verdict v;
-	unsigned char *a;
-	size_t len = FRAME + frame_for(t, p);
-
-	p->pending = false;
-	v = stream_ask(p->at, t->frame, len, stream_until(t, p), &a, &len);
-	if (v != VERDICT_ANSWER) {
-		finish(t, p, v);
-		return;
-	}
-	free(t->out->stream);
-	t->out->stream = a;
-	heed(t, p, a, len, true);
-}
-
-static void
-ask(struct talk *t, struct peer *p)
-{
-	if (t->x->stream_only)
-		ask_stream(t, p);
-	else
-		ask_datagram(t, p);
-}
-
-/* Does what message a[len] from p asks for. */
-static void
+/* What message a[len] from p says, and what to do next. */
+static enum step
 heed(struct talk *t, struct peer *p, const unsigned char *a, size_t len,
     bool stream)
 {
@@ -246,20 +225,18 @@ heed(struct talk *t, struct peer *p, const unsigned char *a, size_t len,
 		t->out->len = len;
 		break;
 	case READ_CUT:
-		if (stream)
-			finish(t, p, VERDICT_GARBAGE);
-		else
-			ask_stream(t, p);
+		if (!stream)
+			return STEP_STREAM;
+		finish(t, p, VERDICT_GARBAGE);
 		break;
 	case READ_NO_EDNS:
-		/* The second such message may be about a repeated question:
-		 * the answer to the plain one can still come. */
-		if (p->plain) {
-			note(t, p, VERDICT_GARBAGE);
-			break;
+		if (!p->plain) {
+			p->plain = true;
+			return stream ? STEP_STREAM : STEP_DATAGRAM;
 		}
-		p->plain = true;
-		ask(t, p);
+		/* It may be about a question repeated with EDNS0: the answer
+		 * to the plain one can still come. */
+		note(t, p, VERDICT_GARBAGE);
 		break;
 	case READ_STRANGER:
 		/* Not a reason to stop waiting, nor to wait longer. */
@@ -278,6 +255,37 @@ heed(struct talk *t, struct peer *p, const unsigned char *a, size_t len,
 		finish(t, p, VERDICT_GARBAGE);
 		break;
 	}
+	return STEP_REST;
+}
+
+static enum step
+ask_stream(struct talk *t, struct peer *p)
+{
+	enum verdict v;
+	unsigned char *a;
+	size_t len = FRAME + frame_for(t, p);
+
+	p->pending = false;
+	v = stream_ask(p->at, t->frame, len, stream_until(t, p), &a, &len);
+	if (v != VERDICT_ANSWER) {
+		finish(t, p, v);
+		return STEP_REST;
+	}
+	free(t->out->stream);
+	t->out->stream = a;
+	return heed(t, p, a, len, true);
+}
+
+/* Does step, and what follows from it. */
+static void
+proceed(struct talk *t, struct peer *p, enum step step)
+{
+	while (step != STEP_REST) {
+		if (step == STEP_STREAM)
+			step = ask_stream(t, p);
+		else
+			step = ask_datagram(t, p);
+	}
 }
 
 static void
@@ -289,11 +297,11 @@ take_datagram(struct talk *t, struct peer *p)
 
 	n = recv(p->fd, a, cap, MSG_TRUNC);
 	if (n >= 0 && (size_t)n <= cap) {
-		heed(t, p, a, (size_t)n, false);
+		proceed(t, p, heed(t, p, a, (size_t)n, false));
 	} else if (n >= 0) {
 		/* More than we said we take: as good as truncated. */
 		a[2] |= FLAG_TRUNCATED >> 8;
-		heed(t, p, a, cap, false);
+		proceed(t, p, heed(t, p, a, cap, false));
 	} else if (errno != EAGAIN && errno != EINTR) {
 		p->pending = false; /* the next round tries again */
 		note(t, p, VERDICT_UNREACHABLE);
@@ -307,14 +315,14 @@ hear(struct talk *t, int ms)
 	struct pollfd fds[MAXNS];
 	size_t i;
 
-	for (i = 0; i < t->x->n; i++) {
+	for (i = 0; i < t->n; i++) {
 		fds[i].fd = t->peer[i].pending ? t->peer[i].fd : -1;
 		fds[i].events = POLLIN;
 		fds[i].revents = 0;
 	}
-	if (poll(fds, t->x->n, ms) <= 0)
+	if (poll(fds, t->n, ms) <= 0)
 		return;
-	for (i = 0; i < t->x->n && t->out->p == NULL; i++) {
+	for (i = 0; i < t->n && t->out->p == NULL; i++) {
 		if (fds[i].revents != 0)
 			take_datagram(t, &t->peer[i]);
 	}
@@ -325,7 +333,7 @@ is_pending(const struct talk *t)
 {
 	size_t i;
 
-	for (i = 0; i < t->x->n; i++) {
+	for (i = 0; i < t->n; i++) {
 		if (t->peer[i].pending)
 			return true;
 	}
@@ -336,10 +344,9 @@ is_pending(const struct talk *t)
 static void
 listen_for(struct talk *t, const struct peer *p, int64_t until)
 {
-	int left;
-
 	while (t->out->p == NULL && (p != NULL ? p->pending : is_pending(t))) {
-		left = clock_left(until);
+		int left = clock_left(until);
+
 		if (left == 0)
 			return;
 		hear(t, left);
@@ -351,8 +358,8 @@ listen_for(struct talk *t, const struct peer *p, int64_t until)
 static int64_t
 turn_length(const struct talk *t, size_t turn, int64_t left)
 {
-	int64_t share = left / (int64_t)(ROUNDS * t->x->n - turn);
-	int64_t most = FIRST_WAIT_MS << turn / t->x->n;
+	int64_t share = left / (int64_t)(ROUNDS * t->n - turn);
+	int64_t most = FIRST_WAIT_MS << turn / t->n;
 
 	return share < most ? share : most;
 }
@@ -360,16 +367,16 @@ turn_length(const struct talk *t, size_t turn, int64_t left)
 static void
 ask_around(struct talk *t)
 {
-	struct peer *p;
 	size_t turn;
-	int64_t now;
 
-	for (turn = 0; turn < ROUNDS * t->x->n; turn++) {
-		p = &t->peer[turn % t->x->n];
-		now = clock_ms();
+	for (turn = 0; turn < ROUNDS * t->n; turn++) {
+		struct peer *p = &t->peer[turn % t->n];
+		int64_t now = clock_ms();
+
 		if (p->done || now >= t->x->deadline)
 			continue;
-		ask(t, p);
+		proceed(t, p,
+		    t->x->stream_only ? STEP_STREAM : STEP_DATAGRAM);
 		listen_for(t, p,
 		    now + turn_length(t, turn, t->x->deadline - now));
 		if (t->out->p != NULL)
@@ -429,15 +436,19 @@ exchange_ask(const struct exchange *x, const unsigned char *query, size_t len,
 	if (len <= NS_HFIXEDSZ || len > QUERY_MAX)
 		return error_set(err, STS_SYSTEM, "dns-query",
 		    "not a question");
+	if (x->n == 0 || x->n > MAXNS)
+		return error_set(err, STS_SYSTEM, "dns-config",
+		    "no name server to ask");
+	t.n = x->n;
 	t.x = x;
 	t.out = out;
 	t.worst = VERDICT_NONE;
 	t.culprit = NULL;
-	for (i = 0; i < x->n; i++)
+	for (i = 0; i < t.n; i++)
 		t.peer[i] = (struct peer){ .at = &x->server[i], .fd = -1 };
 	frame_query(&t, query, len);
 	ask_around(&t);
-	for (i = 0; i < x->n; i++) {
+	for (i = 0; i < t.n; i++) {
 		if (t.peer[i].pending)
 			note(&t, &t.peer[i], VERDICT_TIMEOUT);
 		if (t.peer[i].fd >= 0)

@@ -29,7 +29,8 @@ struct gather {
 static enum sts_status
 garbage(struct sts_error *err, const char *what)
 {
-	return error_set(err, STS_DNS, "dns-garbage", "DNS answer: %s", what);
+	(void)error_set(err, STS_DNS, "dns-garbage", "DNS answer: %s", what);
+	return STS_DNS;
 }
 
 /* Both as ns_name_uncompress() writes them. */
@@ -66,13 +67,13 @@ take_txt(struct gather *g, const ns_rr *rr, struct sts_error *err)
 	const unsigned char *p = ns_rr_rdata(*rr);
 	size_t left = ns_rr_rdlen(*rr);
 	struct bytes *b = &g->rec[g->n];
-	size_t len;
 
 	if (left == 0)
 		return garbage(err, "TXT record without a string");
 	*b = (struct bytes){ g->room, 0 };
 	while (left > 0) {
-		len = *p++;
+		size_t len = *p++;
+
 		left--;
 		if (len > left)
 			return garbage(err, "malformed TXT record");
@@ -202,14 +203,13 @@ txt_set_free(struct txt_set *set)
 static void
 take_servers(const struct __res_state *state, struct exchange *x)
 {
-	const struct sockaddr_in6 *in6;
-	struct nameserver *s;
 	int i;
 
 	x->n = 0;
 	for (i = 0; i < state->nscount && i < MAXNS; i++) {
-		s = &x->server[x->n];
-		in6 = state->_u._ext.nsaddrs[i];
+		const struct sockaddr_in6 *in6 = state->_u._ext.nsaddrs[i];
+		struct nameserver *s = &x->server[x->n];
+
 		if (state->nsaddr_list[i].sin_family == AF_INET) {
 			s->addr.in = state->nsaddr_list[i];
 			s->len = sizeof s->addr.in;

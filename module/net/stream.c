@@ -28,11 +28,11 @@ static bool
 wait_for(int fd, short events, int64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = events };
-	int left;
 	int n;
 
 	do {
-		left = clock_left(until);
+		int left = clock_left(until);
+
 		if (left == 0)
 			return false;
 		n = poll(&p, 1, left);
@@ -60,10 +60,9 @@ connect_within(int fd, const struct nameserver *to, int64_t until)
 static enum verdict
 send_all(int fd, const unsigned char *p, size_t len, int64_t until)
 {
-	ssize_t n;
-
 	while (len > 0) {
-		n = send(fd, p, len, MSG_NOSIGNAL);
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
 		if (n >= 0) {
 			p += n;
 			len -= (size_t)n;
@@ -82,10 +81,9 @@ send_all(int fd, const unsigned char *p, size_t len, int64_t until)
 static enum verdict
 receive_all(int fd, unsigned char *p, size_t len, int64_t until)
 {
-	ssize_t n;
-
 	while (len > 0) {
-		n = recv(fd, p, len, 0);
+		ssize_t n = recv(fd, p, len, 0);
+
 		if (n == 0)
 			return VERDICT_GARBAGE; /* hung up in mid-message */
 		if (n > 0) {

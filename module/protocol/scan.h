@@ -95,4 +95,18 @@ scan_name(struct scan *s)
 	return scan_while(s, scan_is_name, 32);
 }
 
+/* Moves over the next item of a list joined by ':', and its ':'. */
+static inline struct bytes
+scan_item(struct scan *s)
+{
+	struct bytes item = { s->p, 0 };
+
+	while (!scan_done(s) && *s->p != ':') {
+		s->p++;
+		item.len++;
+	}
+	(void)scan_literal(s, ":");
+	return item;
+}
+
 #endif

@@ -233,7 +233,7 @@ decode_each(void *arg, const char *key, struct bytes v)
 enum sts_status
 cache_walk(struct cache *c, bool absences,
     bool (*each)(void *arg, const char *domain, enum sts_status st,
-        const struct entry *e),
+	const struct entry *e),
     void *arg, struct sts_error *err)
 {
 	struct walk w = { each, arg };

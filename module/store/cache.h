@@ -57,7 +57,7 @@ enum sts_status cache_clear(struct cache *c, struct sts_error *err) STS_CHECKED;
  * each() may call the cache. */
 enum sts_status cache_walk(struct cache *c, bool absences,
     bool (*each)(void *arg, const char *domain, enum sts_status st,
-        const struct entry *e),
+	const struct entry *e),
     void *arg, struct sts_error *err) STS_CHECKED;
 
 #endif

@@ -209,7 +209,7 @@ static bool
 fields_are_sane(const struct entry *e)
 {
 	return (e->kind == ENTRY_POLICY || e->kind == ENTRY_ABSENCE ||
-	           e->kind == ENTRY_DAMAGED) &&
+		   e->kind == ENTRY_DAMAGED) &&
 	    e->trial.outcome <= STS_SYSTEM && e->mode <= STS_ENFORCE &&
 	    e->max_age <= STS_AGE_MAX && all_of(e->mx.p, e->mx.len, is_mx_char);
 }
@@ -250,9 +250,9 @@ entry_decode(const char *buf, size_t len, const char *key, struct entry *e,
 	if (!fields_are_sane(e) ||
 	    !get_string(buf, AT_ID, STS_ID_MAX, e->id, is_id_char) ||
 	    !get_string(buf, AT_FAILED_ID, STS_ID_MAX, e->trial.failed_id,
-	        is_id_char) ||
+		is_id_char) ||
 	    !get_string(buf, AT_FAILED_WORD, STS_WORD_MAX,
-	        e->trial.failed_word, is_word_char))
+		e->trial.failed_word, is_word_char))
 		return damaged(e, buf, len, "fields", err);
 	return STS_OK;
 }

@@ -16,19 +16,19 @@
 
 /* What became of our questions, for a domain with or without a policy. */
 struct trial {
-	int64_t asked_at;        /* the TXT record was looked for */
+	int64_t asked_at; /* the TXT record was looked for */
 	enum sts_status outcome; /* STS_OK: found, same id as the policy's */
-	int64_t failed_at;       /* the last fetch failed ... */
-	char failed_id[STS_ID_MAX + 1];       /* ... for this id ... */
-	char failed_word[STS_WORD_MAX + 1];   /* ... because of this */
+	int64_t failed_at; /* the last fetch failed ... */
+	char failed_id[STS_ID_MAX + 1]; /* ... for this id ... */
+	char failed_word[STS_WORD_MAX + 1]; /* ... because of this */
 	int64_t marked_at; /* a delivery failed under the policy (5) */
-	int64_t tried_at;  /* a refresh in the background was started */
+	int64_t tried_at; /* a refresh in the background was started */
 };
 
 enum entry_kind {
-	ENTRY_POLICY = 1,  /* fetched; may be past its max_age */
+	ENTRY_POLICY = 1, /* fetched; may be past its max_age */
 	ENTRY_ABSENCE = 2, /* no policy: only the trial counts */
-	ENTRY_DAMAGED = 3  /* stands where a damaged value was found */
+	ENTRY_DAMAGED = 3 /* stands where a damaged value was found */
 };
 
 struct entry {
@@ -36,12 +36,12 @@ struct entry {
 	struct trial trial;
 	/* ENTRY_POLICY */
 	enum sts_mode mode;
-	uint32_t max_age;  /* seconds */
+	uint32_t max_age; /* seconds */
 	uint32_t findings; /* enum sts_finding */
 	int64_t fetched_at;
 	int64_t used_at; /* to the day */
 	char id[STS_ID_MAX + 1];
-	struct bytes mx;   /* joined by ':'; borrowed; a NUL follows mx.len */
+	struct bytes mx; /* joined by ':'; borrowed; a NUL follows mx.len */
 	struct bytes body; /* as fetched; borrowed */
 	/* ENTRY_DAMAGED: nobody may be told "no policy" before this */
 	int64_t damaged_until;

@@ -11,7 +11,7 @@
 
 struct memo_slot {
 	char *question; /* as it was asked; NULL: free */
-	void *answer;   /* owned */
+	void *answer; /* owned */
 	time_t since;
 	time_t until;
 };

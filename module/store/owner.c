@@ -80,8 +80,7 @@ owner_leave(const struct owner *o)
 	int keep = errno;
 
 	/* These cannot fail: the real and saved ids are still root's. */
-	if (o->switched && (setresuid((uid_t)-1, o->euid, (uid_t)-1) != 0 ||
-	                       setresgid((gid_t)-1, o->egid, (gid_t)-1) != 0))
+	if (o->switched && (setresuid((uid_t)-1, o->euid, (uid_t)-1) != 0 || setresgid((gid_t)-1, o->egid, (gid_t)-1) != 0))
 		errno = EPERM;
 	errno = keep;
 }

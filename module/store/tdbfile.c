@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tdbfile.c - one TDB file of ours: read, written, walked. */
 #include "tdbfile.h"
+#include <errno.h>
 #include <poll.h>
-#include <signal.h>
+#include <signal.h> /* for tdb.h */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,6 +41,7 @@ static enum sts_status
 ready(struct tdbfile *f, struct sts_error *err)
 {
 	f->error = TDB_SUCCESS;
+	f->os_error = 0;
 	if (tdbmend_is_current(f))
 		return STS_OK;
 	tdbfile_close(f);
@@ -48,32 +50,43 @@ ready(struct tdbfile *f, struct sts_error *err)
 
 /* --- trouble -------------------------------------------------------------------- */
 
+static bool
+failed_by(struct tdbfile *f, enum TDB_ERROR error)
+{
+	f->error = (int)error;
+	return false;
+}
+
 /* Keeps TDB's reason: what is done next to tidy up may overwrite it. */
 static bool
 failed(struct tdbfile *f)
 {
-	f->error = tdb_error(f->tdb);
-	return false;
+	f->os_error = errno;
+	return failed_by(f, tdb_error(f->tdb));
 }
 
-static bool
-failed_by(struct tdbfile *f, enum TDB_ERROR error)
+static const char *
+reason(const struct tdbfile *f)
 {
-	f->error = error;
-	return false;
+	if (f->error == TDB_ERR_LOCK)
+		return "locked by somebody else";
+	if (f->error == TDB_ERR_OOM)
+		return strerror(ENOMEM);
+	return f->os_error != 0 ? strerror(f->os_error) : "damaged";
 }
 
 static enum sts_status
 trouble(const struct tdbfile *f, const char *word, struct sts_error *err)
 {
-	const char *what = f->error == TDB_ERR_LOCK ? "locked by somebody else"
-	    : f->error == TDB_ERR_IO                ? "cannot read or write"
-	    : f->error == TDB_ERR_OOM               ? "out of memory"
-	                                            : "damaged";
-
 	return error_set(err, STS_SYSTEM,
 	    f->error == TDB_ERR_LOCK ? "cache-busy" : word, "%s/%s: %s",
-	    f->dir, f->name, what);
+	    f->dir, f->name, reason(f));
+}
+
+static bool
+is_disk_full(const struct tdbfile *f)
+{
+	return f->os_error == ENOSPC || f->os_error == EDQUOT;
 }
 
 /* Whether what just failed is worth a second try: the file was to blame and
@@ -81,7 +94,7 @@ trouble(const struct tdbfile *f, const char *word, struct sts_error *err)
 static bool
 is_mended(struct tdbfile *f, enum sts_status status)
 {
-	return status == STS_SYSTEM && f->tdb != NULL &&
+	return status == STS_SYSTEM && f->tdb != NULL && !is_disk_full(f) &&
 	    (f->error == TDB_ERR_CORRUPT || f->error == TDB_ERR_IO) &&
 	    tdbmend_replace(f);
 }
@@ -145,6 +158,7 @@ is_surely_missing(struct tdbfile *f, TDB_DATA key)
 static enum sts_status
 fetch(struct tdbfile *f, TDB_DATA key, TDB_DATA *value, struct sts_error *err)
 {
+	errno = 0;
 	*value = tdb_fetch(f->tdb, key);
 	if (value->dptr != NULL)
 		return STS_OK;
@@ -312,6 +326,7 @@ store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
 {
 	if (!tdbmend_comes_free(tdb_fd(f->tdb), 0, 0))
 		return failed_by(f, TDB_ERR_LOCK);
+	errno = 0;
 	if (tdb_transaction_start(f->tdb) != 0)
 		return failed(f);
 	if (change(f, key, value)) {

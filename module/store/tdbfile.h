@@ -20,7 +20,7 @@ struct tdb_context;
 #define TDBFILE_HEAD 40u /* bytes */
 
 struct tdbfile {
-	const char *dir;  /* borrowed */
+	const char *dir; /* borrowed */
 	const char *name; /* "policies.tdb"; borrowed */
 	/* Durable: stores are fsynced, damage is an alert and the last good
 	 * copy NAME.1 is taken.  Else it may begin anew at any time. */
@@ -30,11 +30,13 @@ struct tdbfile {
 	void *arg;
 	/* its own */
 	struct tdb_context *tdb;
-	pid_t pid;          /* who opened it, ... */
-	dev_t dev;          /* ... and what */
+	pid_t pid; /* who opened it, ... */
+	dev_t dev; /* ... and what */
 	ino_t ino;
 	char head[TDBFILE_HEAD];
-	int error;          /* TDB's, of the last failure */
+	/* of the last failure */
+	int error; /* TDB's */
+	int os_error; /* errno, or 0 */
 	unsigned char *got; /* the last value read */
 };
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
+#include <signal.h> /* for tdb.h */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,8 +32,8 @@ struct mending {
 	bool set_aside;
 	bool copy_damaged;
 	bool restored; /* from the last good copy */
-	bool begun;    /* anew, empty */
-	int error;     /* errno, when there is no file now */
+	bool begun; /* anew, empty */
+	int error; /* errno, when there is no file now */
 };
 
 /* "DIR/NAMEsuffix"; false when that is too long. */
@@ -170,7 +170,7 @@ condition_by(int error)
 	if (error == ENOENT)
 		return MISSING;
 	return error == 0 || error == EIO || error == EINVAL ? DAMAGED
-	                                                     : UNKNOWN;
+							     : UNKNOWN;
 }
 
 static enum condition
@@ -184,7 +184,7 @@ condition_inside(struct tdb_context *t)
 		return SOUND;
 	error = tdb_error(t);
 	return error == TDB_ERR_OOM || error == TDB_ERR_LOCK ? UNKNOWN
-	                                                     : DAMAGED;
+							     : DAMAGED;
 }
 
 /* Opens the file and looks at all of it.  It stays open when it is SOUND; when
@@ -377,8 +377,8 @@ static void
 tell_mended(const struct tdbfile *f, const struct mending *m)
 {
 	const char *aside = !m->set_aside ? ""
-	    : f->durable              ? "; the damaged file is kept as .damaged"
-	                              : "; the damaged file is gone";
+	    : f->durable		  ? "; the damaged file is kept as .damaged"
+					  : "; the damaged file is gone";
 
 	if (m->copy_damaged)
 		tell(f, "has a last good copy (.1) that is damaged, too", "");

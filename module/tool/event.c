@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* event.c - `mta-sts event` with the arguments of mta_sts_event, for ${run}. */
 #include "../lookup/event.h"
+#include <string.h>
 #include "commands.h"
 #include "quiet.h"
 
@@ -11,8 +12,7 @@ cmd_event(struct tool *t, int argc, char *const argv[])
 
 	if (argc != EVENT_ARGS || !tool_open(t))
 		return EXIT_DONE;
-	for (int i = 0; i < EVENT_ARGS; i++)
-		args[i] = argv[i];
+	memcpy(args, argv, sizeof args);
 	quiet_limit(tool_time_limit(t), "");
 	event_handle(t->lookup, argc, args);
 	return EXIT_DONE;

@@ -13,6 +13,7 @@ struct list {
 	int64_t now;
 	bool json;
 	bool expired_only;
+	bool absences;
 	const char *mode; /* NULL: every */
 	bool titled;
 	int code;
@@ -108,7 +109,7 @@ print_entry(void *arg, const char *domain, enum sts_status st,
 	} else {
 		if (!l->titled)
 			print_row("DOMAIN", "MODE", "ID", "AGE", "EXPIRES",
-			    "STATUS", "MX");
+			    "STATUS", l->absences ? "REASON" : "MX");
 		l->titled = true;
 		print_plain(l, domain, st, e);
 	}
@@ -122,8 +123,8 @@ cmd_list(struct tool *t, int argc, char *const argv[])
 	struct list l = { .now = time(NULL),
 		.json = tool_has(t, OPT_JSON),
 		.expired_only = tool_has(t, OPT_EXPIRED),
+		.absences = tool_has(t, OPT_ABSENCES),
 		.mode = t->option[OPT_MODE] };
-	bool absences = tool_has(t, OPT_ABSENCES);
 	struct sts_error err;
 	enum sts_mode mode;
 
@@ -131,11 +132,11 @@ cmd_list(struct tool *t, int argc, char *const argv[])
 	(void)argv;
 	if (l.mode != NULL && !mode_from_name(l.mode, strlen(l.mode), &mode))
 		return tool_usage(t, "--mode takes none, testing or enforce");
-	if (absences && (l.mode != NULL || l.expired_only))
+	if (l.absences && (l.mode != NULL || l.expired_only))
 		return tool_usage(t, "--absences goes with no other filter");
 	if (!tool_open(t))
 		return EXIT_TROUBLE;
-	if (cache_walk(tool_cache(t), absences, print_entry, &l, &err) !=
+	if (cache_walk(tool_cache(t), l.absences, print_entry, &l, &err) !=
 	    STS_OK)
 		return tool_trouble(t, &err);
 	return l.code;

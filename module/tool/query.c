@@ -16,6 +16,12 @@ printable(const char *asked, char out[STS_DOMAIN_MAX + 8])
 	text_add_foreign(&t, asked, strlen(asked), STS_DOMAIN_MAX);
 }
 
+static bool
+has_policy(const struct answer *a)
+{
+	return !a->tempfail && a->id[0] != '\0';
+}
+
 static struct bytes
 mx_of(const struct answer *a)
 {
@@ -33,7 +39,7 @@ print_plain(const char *asked, const struct answer *a)
 	printable(asked, name);
 	(void)printf("%s: %s (%s)\n", a->domain[0] != '\0' ? a->domain : name,
 	    answer_mode_name(a), answer_status_name(a->status));
-	if (a->id[0] != '\0') {
+	if (has_policy(a)) {
 		print_field("id", "%s", a->id);
 		print_field_mx(mx_of(a));
 		print_field_max_age(a->max_age);
@@ -55,7 +61,7 @@ print_json(const char *asked, const struct answer *a)
 		object_text(&o, "domain", a->domain);
 	object_text(&o, "mode", answer_mode_name(a));
 	object_text(&o, "status", answer_status_name(a->status));
-	if (a->id[0] != '\0') {
+	if (has_policy(a)) {
 		object_text(&o, "id", a->id);
 		object_number(&o, "max_age", a->max_age);
 		object_time(&o, "fetched_at", a->fetched_at);

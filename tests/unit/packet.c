@@ -39,16 +39,14 @@ packet_set16(struct packet *p, size_t offset, unsigned value)
 void
 packet_name(struct packet *p, const char *name)
 {
-	unsigned char len;
-	size_t n;
-
 	if (strcmp(name, "@") == 0) {
 		packet_16(p, 0xc000 | PACKET_QUESTION);
 		return;
 	}
 	while (*name != '\0') {
-		n = strcspn(name, ".");
-		len = (unsigned char)n;
+		size_t n = strcspn(name, ".");
+		unsigned char len = (unsigned char)n;
+
 		packet_bytes(p, &len, 1);
 		packet_bytes(p, name, n);
 		name += n;
@@ -87,14 +85,12 @@ packet_record(struct packet *p, const char *owner, unsigned type, uint32_t ttl,
 void
 packet_txt(struct packet *p, const char *owner, uint32_t ttl, const char *text)
 {
-	unsigned char len;
-	size_t n;
-
 	/* Each '|' gives its byte to the length of the string behind it. */
 	packet_record(p, owner, ns_t_txt, ttl, 1 + strlen(text));
 	for (;;) {
-		n = strcspn(text, "|");
-		len = (unsigned char)n;
+		size_t n = strcspn(text, "|");
+		unsigned char len = (unsigned char)n;
+
 		packet_bytes(p, &len, 1);
 		packet_bytes(p, text, n);
 		if (text[n] == '\0')

@@ -24,8 +24,8 @@ struct row {
 	const char *says;
 	void (*make)(struct packet *p);
 	enum sts_status status;
-	const char *got; /* records, a '|' behind each; or the error's word */
 	uint32_t ttl;
+	const char *got; /* records, a '|' behind each; or the error's word */
 };
 
 /* --- sound answers ------------------------------------------------------- */
@@ -379,27 +379,27 @@ broken_authority(struct packet *p)
 	packet_set16(p, 8, 1);
 }
 
-#define ABSENT(word) STS_ABSENT, word, 0
-#define GARBAGE STS_DNS, "dns-garbage", 0
+#define ABSENT(word) STS_ABSENT, 0, word
+#define GARBAGE STS_DNS, 0, "dns-garbage"
 
 static const struct row rows[] = {
-	{ "one record", one_record, STS_OK, RECORD "|", 300 },
-	{ "owner in full", owner_in_full, STS_OK, RECORD "|", 300 },
-	{ "case does not count", owner_in_capitals, STS_OK, RECORD "|", 300 },
-	{ "strings are joined", many_strings, STS_OK, RECORD "|", 300 },
-	{ "empty strings", empty_strings, STS_OK, "v=STSv1;id=1|", 300 },
-	{ "an empty record is one", empty_record, STS_OK, "|", 300 },
-	{ "all records in order", many_records, STS_OK, "one|two!|three|", 20 },
-	{ "CNAME first", cname_before, STS_OK, RECORD "|", 50 },
-	{ "CNAME last", cname_after, STS_OK, RECORD "|", 50 },
-	{ "CNAME amid", cname_between, STS_OK, "one|two|", 300 },
-	{ "a chain told backwards", chain_backwards, STS_OK, RECORD "|", 10 },
-	{ "the longest chain", chain_of_16, STS_OK, RECORD "|", 300 },
-	{ "CNAME to the root", cname_to_root, STS_OK, RECORD "|", 300 },
-	{ "other names and types", others_beside, STS_OK, RECORD "|", 300 },
-	{ "class IN only", other_class, STS_OK, RECORD "|", 300 },
-	{ "RFC 2181 8: such a TTL is 0", large_ttl, STS_OK, RECORD "|", 0 },
-	{ "an OPT record", with_opt, STS_OK, RECORD "|", 300 },
+	{ "one record", one_record, STS_OK, 300, RECORD "|" },
+	{ "owner in full", owner_in_full, STS_OK, 300, RECORD "|" },
+	{ "case does not count", owner_in_capitals, STS_OK, 300, RECORD "|" },
+	{ "strings are joined", many_strings, STS_OK, 300, RECORD "|" },
+	{ "empty strings", empty_strings, STS_OK, 300, "v=STSv1;id=1|" },
+	{ "an empty record is one", empty_record, STS_OK, 300, "|" },
+	{ "all records in order", many_records, STS_OK, 20, "one|two!|three|" },
+	{ "CNAME first", cname_before, STS_OK, 50, RECORD "|" },
+	{ "CNAME last", cname_after, STS_OK, 50, RECORD "|" },
+	{ "CNAME amid", cname_between, STS_OK, 300, "one|two|" },
+	{ "a chain told backwards", chain_backwards, STS_OK, 10, RECORD "|" },
+	{ "the longest chain", chain_of_16, STS_OK, 300, RECORD "|" },
+	{ "CNAME to the root", cname_to_root, STS_OK, 300, RECORD "|" },
+	{ "other names and types", others_beside, STS_OK, 300, RECORD "|" },
+	{ "class IN only", other_class, STS_OK, 300, RECORD "|" },
+	{ "RFC 2181 8: such a TTL is 0", large_ttl, STS_OK, 0, RECORD "|" },
+	{ "an OPT record", with_opt, STS_OK, 300, RECORD "|" },
 
 	{ "no record", no_record, ABSENT("nodata") },
 	{ "NXDOMAIN", nxdomain, ABSENT("nxdomain") },
@@ -464,12 +464,13 @@ reads_as_the_table_says(void **state)
 	char room[256];
 	struct sts_error err;
 	struct txt_set set;
-	enum sts_status status;
 	struct text got;
 	const struct row *r;
 
 	(void)state;
 	for (r = rows; r < rows + sizeof rows / sizeof *rows; r++) {
+		enum sts_status status;
+
 		packet_begin(&packet, NAME);
 		r->make(&packet);
 		memset(&err, 0, sizeof err);
@@ -500,14 +501,14 @@ make_rich(void)
 static void
 no_part_of_an_answer_is_an_answer(void **state)
 {
-	enum sts_status status;
 	struct txt_set set;
 	size_t len;
 
 	(void)state;
 	make_rich();
 	for (len = 0; len < packet.len; len++) {
-		status = read_guarded(len, &set, NULL);
+		enum sts_status status = read_guarded(len, &set, NULL);
+
 		if (status != STS_DNS || set.rec != NULL || set.n != 0)
 			fail_msg("%zu of %zu bytes: got %d", len, packet.len,
 			    (int)status);
@@ -537,13 +538,13 @@ any_changed_byte_is_survived(void **state)
 {
 	static const unsigned char values[] = { 0, 0x3f, 0x40, 0x80, 0xc0,
 		0xff };
-	unsigned char was;
 	size_t at, i;
 
 	(void)state;
 	make_rich();
 	for (at = 0; at < packet.len; at++) {
-		was = packet.b[at];
+		unsigned char was = packet.b[at];
+
 		for (i = 0; i < 8; i++) {
 			packet.b[at] = (unsigned char)(was ^ 1u << i);
 			check_sane("a changed bit", at);
