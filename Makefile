@@ -82,10 +82,6 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
 $(B)/tests/world/%: $(B)/tests/world/%.o $(call obj,$(core))
 	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
-$(B)/tests/world/resolve_probe: $(B)/tests/world/resolve_probe.o \
-    $(call obj,$(core))
-	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
-
 $(B)/tests/corpus/probe: $(B)/tests/corpus/probe.o $(call obj,$(core))
 	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
@@ -125,27 +121,40 @@ asan:
 	MTA_STS_BUILD=build/asan tests/run unit
 
 # --- install -------------------------------------------------------------------
+fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl)
+examples := exim-conf/example.conf exim-conf/smarthost.conf.example
+# The fragments name the places that the programs were built for.
+places := -e 's,/usr/lib/exim4/mta-sts/exim-conf,$(CONFDIR),' \
+	-e 's,/usr/lib/exim4/mta-sts,$(LIBDIR),' \
+	-e 's,/usr/sbin/mta-sts,$(SBINDIR)/mta-sts,'
+D = $(DESTDIR)
+
 install: all
-	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) \
-	    $(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	install -m 0644 $(B)/mta_sts.so $(DESTDIR)$(LIBDIR)/mta_sts.so.new
-	mv -f $(DESTDIR)$(LIBDIR)/mta_sts.so.new $(DESTDIR)$(LIBDIR)/mta_sts.so
-	install -m 0755 $(B)/mta-sts-fetch $(DESTDIR)$(LIBDIR)/
-	install -m 0755 $(B)/mta-sts $(DESTDIR)$(SBINDIR)/
-	install -m 0644 $(wildcard exim-conf/mta-sts.*) $(DESTDIR)$(CONFDIR)/
+	install -d $(D)$(LIBDIR) $(D)$(SBINDIR) $(D)$(CONFDIR) $(D)$(SYSCONFDIR) \
+	    $(D)$(DOCDIR)/examples $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8
+	install -m 0644 $(B)/mta_sts.so $(D)$(LIBDIR)/mta_sts.so.new
+	mv -f $(D)$(LIBDIR)/mta_sts.so.new $(D)$(LIBDIR)/mta_sts.so
+	install -m 0755 $(B)/mta-sts-fetch $(D)$(LIBDIR)/
+	install -m 0755 $(B)/mta-sts $(D)$(SBINDIR)/
+	for f in $(fragments); do sed $(places) $$f >$(D)$(CONFDIR)/$${f##*/} && \
+	    chmod 0644 $(D)$(CONFDIR)/$${f##*/} || exit 1; done
+	install -m 0644 $(examples) $(D)$(DOCDIR)/examples/
+	cp -R exim-conf/debian $(D)$(DOCDIR)/examples/
+	[ -e $(D)$(SYSCONFDIR)/mta-sts.conf ] || \
+	    install -m 0644 exim-conf/mta-sts.conf $(D)$(SYSCONFDIR)/
 	for p in $(pages); do install -m 0644 $$p \
-	    $(DESTDIR)$(MANDIR)/man$${p##*.}/ || exit 1; done
-	@if [ -z "$(DESTDIR)" ] && id -u $(EXIM_USER) >/dev/null 2>&1; then \
+	    $(D)$(MANDIR)/man$${p##*.}/ || exit 1; done
+	@if [ -z "$(D)" ] && id -u $(EXIM_USER) >/dev/null 2>&1; then \
 	    install -d -m 0750 -o $(EXIM_USER) -g $(EXIM_USER) $(CACHEDIR); fi
 
 uninstall:
-	rm -f $(DESTDIR)$(LIBDIR)/mta_sts.so $(DESTDIR)$(LIBDIR)/mta-sts-fetch \
-	    $(DESTDIR)$(SBINDIR)/mta-sts $(addprefix $(DESTDIR)$(CONFDIR)/, \
-	    $(notdir $(wildcard exim-conf/mta-sts.*)))
-	for p in $(notdir $(pages)); do \
-	    rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
-	-rmdir $(DESTDIR)$(CONFDIR) $(DESTDIR)$(LIBDIR) 2>/dev/null
-	@echo "kept: $(DESTDIR)$(CACHEDIR) and $(DESTDIR)$(SYSCONFDIR)/mta-sts.*"
+	rm -f $(D)$(LIBDIR)/mta_sts.so $(D)$(LIBDIR)/mta-sts-fetch \
+	    $(D)$(SBINDIR)/mta-sts \
+	    $(addprefix $(D)$(CONFDIR)/,$(notdir $(fragments)))
+	for p in $(notdir $(pages)); do rm -f $(D)$(MANDIR)/man$${p##*.}/$$p; done
+	rm -rf $(D)$(DOCDIR)/examples
+	-rmdir $(D)$(CONFDIR) $(D)$(LIBDIR) $(D)$(DOCDIR) 2>/dev/null
+	@echo "kept: $(D)$(CACHEDIR) and $(D)$(SYSCONFDIR)/mta-sts.*"
 
 clean:
 	rm -rf build

@@ -228,13 +228,13 @@ nothing_is_told_without_a_testing_policy(void **state)
 
 	raise_event(f, "tcp:close", "0", "example.com", "a", "testing" PLAIN);
 	for (size_t i = 0; i < 2; i++) {
-		fakes_cache_policy(f, "1", texts[i]);
+		fakes_cache_policy(f, i == 0 ? "1" : "2", texts[i]);
 		raise_event(f, "tcp:close", "0", "example.com", "a",
 		    "testing" PLAIN);
 		assert_string_equal(fakes_log(), "");
 		f->now += DAY;
 	}
-	fakes_cache_policy(f, "2", TESTING_TEXT);
+	fakes_cache_policy(f, "3", TESTING_TEXT);
 	f->now += WEEK;
 	raise_event(f, "tcp:close", "0", "example.com", "a", "testing" PLAIN);
 	assert_string_equal(fakes_log(), "");
