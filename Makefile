@@ -82,13 +82,18 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
 $(B)/tests/world/%: $(B)/tests/world/%.o $(call obj,$(core))
 	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
+# A cache for the tests of the tool.
+$(B)/tests/tool/%: $(B)/tests/tool/%.o $(call obj,$(core))
+	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
 $(B)/tests/corpus/probe: $(B)/tests/corpus/probe.o $(call obj,$(core))
 	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
-unit_bin := $(patsubst %.c,$(B)/%,$(units) $(wildcard tests/world/*.c))
+unit_bin := $(patsubst %.c,$(B)/%,$(units) \
+	$(wildcard tests/world/*.c tests/tool/*.c))
 
 unit-bin: $(unit_bin) $(B)/tests/corpus/probe
 

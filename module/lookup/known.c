@@ -39,14 +39,13 @@ doubt_until(const struct quest *q, int64_t readable_end)
 }
 
 static void
-mark_damaged(struct quest *q)
+mark_damaged(struct quest *q, int64_t readable_end)
 {
 	struct entry mark = { .kind = ENTRY_DAMAGED };
 	struct sts_error err;
 
-	mark.damaged_until = doubt_until(q, q->policy.damaged_until);
+	mark.damaged_until = doubt_until(q, readable_end);
 	q->policy = mark;
-	q->damaged = true;
 	if (cache_put(q->l->cache, q->domain, &mark, &err) != STS_OK)
 		tell_unwritable(q, &err);
 	say(q, LOG_NOTHING, "the cached policy is damaged; asking anew, and "
@@ -108,32 +107,33 @@ enum sts_status
 known_read(struct quest *q)
 {
 	struct sts_error err = { 0 };
+	struct entry found;
 	enum sts_status status;
 
 	if (!q->cached)
 		return STS_OK;
-	q->live = false;
-	q->damaged = false;
-	status = cache_get(q->l->cache, q->domain, &q->policy, &err);
+	status = cache_get(q->l->cache, q->domain, &found, &err);
+	/* What was read before it went away still counts. */
 	if (status == STS_ABSENT)
 		return no_cache(q, &err);
 	if (status == STS_SYSTEM && is_stranger(q)) {
 		q->hidden = err;
 		return no_cache(q, &err);
 	}
-	if (status == STS_DAMAGED)
-		mark_damaged(q);
-	else if (status != STS_OK && status != STS_MISS) {
+	if (status != STS_OK && status != STS_MISS && status != STS_DAMAGED) {
 		q->why = err;
 		return STS_SYSTEM;
 	}
+	q->policy = found;
+	if (status == STS_DAMAGED)
+		mark_damaged(q, found.damaged_until);
 	q->live = status == STS_OK && is_live(q, &q->policy);
 	q->damaged = q->policy.kind == ENTRY_DAMAGED &&
 	    q->now < q->policy.damaged_until;
 	if (!q->live && !q->damaged &&
 	    cache_get_absence(q->l->cache, q->domain, &q->absence) != STS_OK)
 		memset(&q->absence, 0, sizeof q->absence);
-	return q->live ? keep_mx(q) : STS_OK;
+	return q->policy.kind == ENTRY_POLICY ? keep_mx(q) : STS_OK;
 }
 
 struct trial *

@@ -34,6 +34,7 @@ take_status_line(struct fetch_head *h, struct scan s)
 	h->code = code;
 	h->types = 0;
 	h->encoded = false;
+	h->chunked = false;
 	return true;
 }
 
@@ -79,17 +80,25 @@ note_type(struct fetch_head *h, struct bytes value)
 	h->type[value.len] = '\0';
 }
 
+/* Whether value is just word, in any case. */
+static bool
+is_just(struct bytes value, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (value.len != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower(value.p[i]) != word[i])
+			return false;
+	return true;
+}
+
 static void
 note_encoding(struct fetch_head *h, struct bytes value)
 {
-	static const char identity[] = "identity";
-
-	if (value.len == 0)
-		return;
-	if (value.len != sizeof identity - 1)
+	if (value.len > 0 && !is_just(value, "identity"))
 		h->encoded = true;
-	for (size_t i = 0; i < value.len && !h->encoded; i++)
-		h->encoded = ascii_lower(value.p[i]) != identity[i];
 }
 
 enum sts_status
@@ -161,5 +170,7 @@ fetch_head_line(struct fetch_head *h, const char *p, size_t len,
 		note_type(h, take_value(&s));
 	else if (take_name(&s, "content-encoding"))
 		note_encoding(h, take_value(&s));
+	else if (take_name(&s, "transfer-encoding"))
+		h->chunked = is_just(take_value(&s), "chunked");
 	return STS_OK;
 }

@@ -14,6 +14,7 @@ struct fetch_head {
 	unsigned code; /* of the last status line; 0: none yet */
 	unsigned types; /* Content-Type lines */
 	bool encoded; /* by something that is not identity */
+	bool chunked; /* so its end can be seen */
 	bool passed; /* it was found good; what follows are trailers */
 	char type[FETCH_TYPE_MAX + 1];
 };

@@ -35,25 +35,33 @@ not_found(int error, const char *host, struct sts_error *err)
 	}
 }
 
+/* Adds the address to the first try that has none of its family. */
 static void
-add_address(struct text *t, const struct sockaddr *address)
+add_address(struct fetch_addresses *out, size_t *used,
+    const struct sockaddr *address)
 {
 	bool is6 = address->sa_family == AF_INET6;
 	char text[INET6_ADDRSTRLEN];
 	struct sockaddr_in6 in6;
 	struct sockaddr_in in;
-	const void *raw;
+	struct text t;
+	char *list;
 
-	if (is6) {
-		memcpy(&in6, address, sizeof in6);
-		raw = &in6.sin6_addr;
-	} else {
-		memcpy(&in, address, sizeof in);
-		raw = &in.sin_addr;
-	}
-	if (inet_ntop(address->sa_family, raw, text, sizeof text) == NULL)
+	if (*used == FETCH_TRIES_MAX)
 		return;
-	text_addf(t, is6 ? "%s[%s]" : "%s%s", t->len == 0 ? "" : ",", text);
+	memcpy(&in, address, sizeof in);
+	if (is6)
+		memcpy(&in6, address, sizeof in6);
+	if (inet_ntop(address->sa_family,
+		is6 ? (const void *)&in6.sin6_addr : &in.sin_addr, text,
+		sizeof text) == NULL)
+		return;
+	list = out->at[*used].list;
+	text_init(&t, list + strlen(list), sizeof out->at->list - strlen(list));
+	text_addf(&t, is6 ? "%s[%s]" : "%s%s", *list == '\0' ? "" : ",", text);
+	++*used;
+	if (out->n < *used)
+		out->n = *used;
 }
 
 static enum sts_status
@@ -61,23 +69,22 @@ choose(const struct addrinfo *list, const char *host, bool allow_private,
     struct fetch_addresses *out, struct sts_error *err)
 {
 	const char *why = "of no kind known here";
+	size_t used4 = 0, used6 = 0;
 	const char *refusal;
-	struct text t;
-	unsigned n = 0;
 
-	text_init(&t, out->list, sizeof out->list);
-	for (; list != NULL && n < FETCH_ADDRESSES_MAX; list = list->ai_next) {
+	memset(out, 0, sizeof *out);
+	for (; list != NULL; list = list->ai_next) {
 		if (list->ai_family != AF_INET && list->ai_family != AF_INET6)
 			continue;
 		refusal = address_refusal(list->ai_addr);
-		if (refusal != NULL && !allow_private) {
+		if (refusal != NULL && !allow_private)
 			why = refusal;
-			continue;
-		}
-		add_address(&t, list->ai_addr);
-		n++;
+		else
+			add_address(out,
+			    list->ai_family == AF_INET6 ? &used6 : &used4,
+			    list->ai_addr);
 	}
-	if (t.len == 0)
+	if (out->n == 0)
 		return error_set(err, STS_FETCH, "address-refused",
 		    "no address of %.120s is public; the last one is %s", host,
 		    why);

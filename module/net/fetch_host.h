@@ -6,11 +6,18 @@
 #include <arpa/inet.h>
 #include "../protocol/status.h"
 
-#define FETCH_ADDRESSES_MAX 16u
+#define FETCH_TRIES_MAX 8u
 
-/* "192.0.2.1,[2001:db8::1]": in the order in which they are to be tried. */
+/* "192.0.2.1,[2001:db8::1]": at most one address a family, raced against one
+ * another; one such try after the other.  (Of several addresses of one family
+ * libcurl 7.88 reaches the second only if the first one refuses.) */
+struct fetch_try {
+	char list[INET6_ADDRSTRLEN + INET_ADDRSTRLEN + sizeof "[],"];
+};
+
 struct fetch_addresses {
-	char list[FETCH_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3)];
+	struct fetch_try at[FETCH_TRIES_MAX];
+	size_t n;
 };
 
 /* Asks the resolver of this host, which has no time limit: that is the

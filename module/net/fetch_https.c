@@ -11,18 +11,20 @@
 #include "../store/clock.h"
 #include "address.h"
 #include "fetch_head.h"
-#include "fetch_host.h"
 #include "fetch_tls.h"
 
 #define PATH "/.well-known/mta-sts.txt" /* RFC 8461 3.3 */
 #define URL_MAX (sizeof "https://" PATH + STS_DOMAIN_MAX)
-#define PIN_MAX (STS_DOMAIN_MAX + sizeof(struct fetch_addresses) + 8)
+#define PIN_MAX (STS_DOMAIN_MAX + sizeof(struct fetch_try) + 8)
 
-/* One GET. */
+/* One GET, from the addresses of one try. */
 struct transfer {
 	const struct fetch_request *request;
+	size_t number; /* of the try */
+	bool again; /* nobody answered: the next try may do better */
 	struct fetch_body *body;
 	struct fetch_head head;
+	struct fetch_tls tls;
 	enum sts_status status; /* what a callback found; then err says it */
 	struct sts_error *err;
 	char curl_text[CURL_ERROR_SIZE];
@@ -82,11 +84,10 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 static CURLcode
 on_tls(CURL *curl, void *ctx, void *arg)
 {
-	const struct transfer *t = arg;
+	struct transfer *t = arg;
 
 	(void)curl;
-	return fetch_tls_require(ctx, t->request->host) ? CURLE_OK
-							: CURLE_OUT_OF_MEMORY;
+	return fetch_tls_require(ctx, &t->tls) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
 /* --- options --------------------------------------------------------------- */
@@ -113,10 +114,8 @@ set_pointer(struct setup *s, CURLoption option, void *value)
 
 /* RFC 8461 3.3: https and nothing else, no redirect, no cache. */
 static void
-set_http(struct setup *s, const char *url, int64_t deadline)
+set_http(struct setup *s, const char *url)
 {
-	long left = clock_left(deadline);
-
 #if LIBCURL_VERSION_NUM >= 0x075500
 	set_text(s, CURLOPT_PROTOCOLS_STR, "https");
 #else
@@ -133,11 +132,23 @@ set_http(struct setup *s, const char *url, int64_t deadline)
 	set_text(s, CURLOPT_PROXY, "");
 	set_text(s, CURLOPT_NOPROXY, "*");
 	set_text(s, CURLOPT_USERAGENT, "exim-mta-sts/" MTA_STS_VERSION);
-	set_long(s, CURLOPT_NOSIGNAL, 1);
-	set_long(s, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1);
 	if (s->code == CURLE_OK)
 		s->code = curl_easy_setopt(s->curl, CURLOPT_MAXFILESIZE_LARGE,
 		    (curl_off_t)STS_BODY_MAX);
+}
+
+/* One time limit for all; but no try may spend the time of those after it
+ * with waiting for a connection. */
+static void
+set_limits(struct setup *s, const struct transfer *t)
+{
+	long left = clock_left(t->request->deadline);
+	long share = left / (long)(t->request->addresses->n - t->number);
+
+	/* 0 would be no limit. */
+	set_long(s, CURLOPT_TIMEOUT_MS, left > 0 ? left : 1);
+	set_long(s, CURLOPT_CONNECTTIMEOUT_MS, share > 0 ? share : 1);
+	set_long(s, CURLOPT_NOSIGNAL, 1);
 }
 
 /* libcurl's own bundle is one file of 145 certificates, and reading it takes
@@ -220,16 +231,29 @@ word_of(CURLcode code)
 	return NULL;
 }
 
-/* Out of memory is what libcurl also says of a header line over its limit. */
+/* With the handshake of TLS. */
 static bool
-has_too_long_line(CURL *curl, CURLcode code)
+is_connected(CURL *curl)
 {
 	curl_off_t handshake = 0;
 
-	return code == CURLE_OUT_OF_MEMORY &&
-	    curl_easy_getinfo(curl, CURLINFO_APPCONNECT_TIME_T, &handshake) ==
-	    CURLE_OK &&
-	    handshake > 0;
+	(void)curl_easy_getinfo(curl, CURLINFO_APPCONNECT_TIME_T, &handshake);
+	return handshake > 0;
+}
+
+/* The body has come.  One that ends with its connection may have been cut by
+ * anybody on the way, unless TLS tells. */
+static enum sts_status
+check_whole(const struct transfer *t, CURL *curl)
+{
+	curl_off_t length = -1;
+
+	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+	    &length);
+	if (length >= 0 || t->head.chunked || t->tls.ended)
+		return STS_OK;
+	return error_set(t->err, STS_FETCH, "truncated",
+	    "the connection ended, and nothing says that the policy did");
 }
 
 static enum sts_status
@@ -239,7 +263,9 @@ conclude(struct transfer *t, CURL *curl, CURLcode code)
 	long verified = 0;
 
 	if (code == CURLE_OK && t->head.passed)
-		return STS_OK;
+		return check_whole(t, curl);
+	t->again = !is_connected(curl) &&
+	    (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT);
 	if (t->status != STS_OK && code != CURLE_OK)
 		return t->status;
 	status = fetch_head_code(&t->head, t->err);
@@ -251,9 +277,10 @@ conclude(struct transfer *t, CURL *curl, CURLcode code)
 		return fetch_tls_error(verified, t->request->host, t->err);
 	}
 	if (code == CURLE_OK)
-		return error_set(t->err, STS_FETCH, "http-protocol",
-		    "the policy host's answer has no end of its head");
-	if (has_too_long_line(curl, code))
+		return error_set(t->err, STS_FETCH, "truncated",
+		    "the policy host's answer ends within its head");
+	/* libcurl says that also of a header line over its limit. */
+	if (code == CURLE_OUT_OF_MEMORY && is_connected(curl))
 		return error_set(t->err, STS_FETCH, "too-large",
 		    "a line in the head of the answer is too long");
 	if (word_of(code) == NULL)
@@ -273,7 +300,8 @@ get(struct transfer *t, CURL *curl, struct curl_slist *pins)
 	text_init(&u, url, sizeof url);
 	text_addf(&u, "https://%s" PATH, r->host);
 	set_pointer(&s, CURLOPT_RESOLVE, pins);
-	set_http(&s, url, r->deadline);
+	set_http(&s, url);
+	set_limits(&s, t);
 	set_tls(&s, r);
 	set_callbacks(&s, t);
 	if (s.code != CURLE_OK)
@@ -283,37 +311,57 @@ get(struct transfer *t, CURL *curl, struct curl_slist *pins)
 
 /* libcurl asks no resolver: the host has these addresses. */
 static struct curl_slist *
-pin(const struct fetch_request *r)
+pin(const struct transfer *t)
 {
+	const struct fetch_request *r = t->request;
 	char line[PIN_MAX];
-	struct text t;
+	struct text l;
 
-	text_init(&t, line, sizeof line);
-	text_addf(&t, "%s:443:%s", r->host, r->addresses);
-	return t.full ? NULL : curl_slist_append(NULL, line);
+	text_init(&l, line, sizeof line);
+	text_addf(&l, "%s:443:%s", r->host, r->addresses->at[t->number].list);
+	return l.full ? NULL : curl_slist_append(NULL, line);
+}
+
+static enum sts_status
+try_once(struct transfer *t)
+{
+	struct curl_slist *pins = pin(t);
+	CURL *curl = curl_easy_init();
+	enum sts_status status;
+
+	t->body->len = 0;
+	if (curl != NULL && pins != NULL)
+		status = get(t, curl, pins);
+	else
+		status = error_set(t->err, STS_NOMEM, "no-memory",
+		    "out of memory");
+	curl_slist_free_all(pins);
+	curl_easy_cleanup(curl);
+	return status;
 }
 
 enum sts_status
 fetch_https_get(const struct fetch_request *r, struct fetch_body *body,
     struct sts_error *err)
 {
-	struct transfer t = { .request = r, .body = body, .err = err };
-	enum sts_status status = STS_NOMEM;
-	struct curl_slist *pins = NULL;
-	CURL *curl = NULL;
+	enum sts_status status = STS_FETCH;
+	bool again = true;
 
-	body->len = 0;
 	if (curl_global_init(CURL_GLOBAL_SSL) != CURLE_OK)
 		return error_set(err, STS_SYSTEM, "curl",
 		    "libcurl cannot be initialised");
-	curl = curl_easy_init();
-	pins = pin(r);
-	if (curl != NULL && pins != NULL)
-		status = get(&t, curl, pins);
-	else
-		(void)error_set(err, status, "no-memory", "out of memory");
-	curl_slist_free_all(pins);
-	curl_easy_cleanup(curl);
+	for (size_t i = 0; i < r->addresses->n && again; i++) {
+		struct transfer t = {
+			.request = r,
+			.number = i,
+			.body = body,
+			.tls.host = r->host,
+			.err = err,
+		};
+
+		status = try_once(&t);
+		again = t.again;
+	}
 	curl_global_cleanup();
 	return status;
 }

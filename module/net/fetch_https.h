@@ -5,10 +5,11 @@
 
 #include <stdint.h>
 #include "../protocol/policy.h"
+#include "fetch_host.h"
 
 struct fetch_request {
 	const char *host; /* mta-sts.DOMAIN */
-	const char *addresses; /* fetch_host.h */
+	const struct fetch_addresses *addresses;
 	const char *ca_file; /* PEM, or NULL */
 	const char *ca_path; /* hashed directory, or NULL */
 	bool allow_private;

@@ -177,7 +177,7 @@ fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
 	struct fetch_addresses addresses;
 	struct fetch_request r = {
 		.host = host,
-		.addresses = addresses.list,
+		.addresses = &addresses,
 		.ca_file = o->ca_file,
 		.ca_path = o->ca_path,
 		.allow_private = o->allow_private,

@@ -9,13 +9,38 @@
 #define HOST_FLAGS \
 	(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
+/* Our place in an SSL_CTX. */
+static int
+place(void)
+{
+	static int index = -1;
+
+	if (index < 0)
+		index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	return index;
+}
+
+static void
+on_event(const SSL *ssl, int where, int value)
+{
+	struct fetch_tls *t =
+	    SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), place());
+
+	/* The low byte of value is the alert (RFC 8446 6.1). */
+	if (where == SSL_CB_READ_ALERT && t != NULL &&
+	    (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+		t->ended = true;
+}
+
 bool
-fetch_tls_require(void *ctx, const char *host)
+fetch_tls_require(void *ctx, struct fetch_tls *t)
 {
 	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
 
 	X509_VERIFY_PARAM_set_hostflags(param, HOST_FLAGS);
-	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+	SSL_CTX_set_info_callback(ctx, on_event);
+	return SSL_CTX_set_ex_data(ctx, place(), t) == 1 &&
+	    X509_VERIFY_PARAM_set1_host(param, t->host, 0) == 1;
 }
 
 static const char *

@@ -26,7 +26,8 @@ open_lock(const char *dir, int *fd, struct sts_error *err)
 
 	n = snprintf(path, sizeof path, "%s/lock", dir);
 	if (n < 0 || (size_t)n >= sizeof path)
-		return error_set(err, STS_SYSTEM, "cache-open", "path too long");
+		return error_set(err, STS_SYSTEM, "cache-open", "%s",
+		    strerror(ENAMETOOLONG));
 	status = owner_enter(dir, &o, err);
 	if (status != STS_OK)
 		return status;

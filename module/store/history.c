@@ -43,7 +43,7 @@ history_free(struct history *h)
 	free(h);
 }
 
-/* --- one line: "FETCHED-AT MODE MAX-AGE ID MX" ------------------------------------ */
+/* --- one line: "FETCHED-AT MODE MAX-AGE ID MX" ------------------------ */
 
 static bool
 is_not_blank(char c)
@@ -109,7 +109,7 @@ write_item(struct text *t, const struct entry *e)
 	text_add(t, "\n");
 }
 
-/* --- the file ------------------------------------------------------------------------ */
+/* --- the file --------------------------------------------------------- */
 
 static bool
 is_same(const struct history_item *item, const struct entry *e)

@@ -42,6 +42,27 @@ owner_of(const char *dir, uid_t *uid, gid_t *gid, struct sts_error *err)
 	return STS_OK;
 }
 
+static bool
+set_group(gid_t gid)
+{
+	return setresgid((gid_t)-1, gid, (gid_t)-1) == 0;
+}
+
+static bool
+set_user(uid_t uid)
+{
+	return setresuid((uid_t)-1, uid, (uid_t)-1) == 0;
+}
+
+/* Does not fail: the saved ids are still root's. */
+static void
+go_back(const struct owner *o)
+{
+	bool back = set_user(o->euid) && set_group(o->egid);
+
+	(void)back;
+}
+
 enum sts_status
 owner_enter(const char *dir, struct owner *o, struct sts_error *err)
 {
@@ -59,15 +80,11 @@ owner_enter(const char *dir, struct owner *o, struct sts_error *err)
 	if (uid == 0)
 		return error_set(err, STS_SYSTEM, "cache-owner",
 		    "%s belongs to root; it must belong to Exim's user", dir);
-	if (setresgid((gid_t)-1, gid, (gid_t)-1) != 0)
-		return error_set(err, STS_SYSTEM, "cache-owner",
-		    "cannot take group %lu: %s", (unsigned long)gid,
-		    strerror(errno));
-	if (setresuid((uid_t)-1, uid, (uid_t)-1) != 0) {
+	if (!set_group(gid) || !set_user(uid)) {
 		status = error_set(err, STS_SYSTEM, "cache-owner",
-		    "cannot take user %lu: %s", (unsigned long)uid,
-		    strerror(errno));
-		(void)setresgid((gid_t)-1, o->egid, (gid_t)-1);
+		    "cannot become user %lu, group %lu: %s",
+		    (unsigned long)uid, (unsigned long)gid, strerror(errno));
+		go_back(o);
 		return status;
 	}
 	o->switched = true;
@@ -79,8 +96,7 @@ owner_leave(const struct owner *o)
 {
 	int keep = errno;
 
-	/* These cannot fail: the real and saved ids are still root's. */
-	if (o->switched && (setresuid((uid_t)-1, o->euid, (uid_t)-1) != 0 || setresgid((gid_t)-1, o->egid, (gid_t)-1) != 0))
-		errno = EPERM;
+	if (o->switched)
+		go_back(o);
 	errno = keep;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <tdb.h>
 #include "clock.h"
@@ -16,6 +17,7 @@
 /* A commit of somebody else's holds readers up for some milliseconds; who
  * waits longer waits for a stopped process. */
 #define LOCK_WAIT_MS 2000
+#define GROWTH_ROOM (16u << 20) /* bytes */
 
 static TDB_DATA
 key_of(const char *key)
@@ -48,7 +50,7 @@ ready(struct tdbfile *f, struct sts_error *err)
 	return tdbmend_open(f, err);
 }
 
-/* --- trouble -------------------------------------------------------------------- */
+/* --- trouble ---------------------------------------------------------- */
 
 static bool
 failed_by(struct tdbfile *f, enum TDB_ERROR error)
@@ -72,7 +74,9 @@ reason(const struct tdbfile *f)
 		return "locked by somebody else";
 	if (f->error == TDB_ERR_OOM)
 		return strerror(ENOMEM);
-	return f->os_error != 0 ? strerror(f->os_error) : "damaged";
+	if (f->os_error != 0)
+		return strerror(f->os_error);
+	return f->error == TDB_ERR_IO ? "cannot read or write" : "damaged";
 }
 
 static enum sts_status
@@ -83,23 +87,18 @@ trouble(const struct tdbfile *f, const char *word, struct sts_error *err)
 	    f->dir, f->name, reason(f));
 }
 
-static bool
-is_disk_full(const struct tdbfile *f)
-{
-	return f->os_error == ENOSPC || f->os_error == EDQUOT;
-}
-
 /* Whether what just failed is worth a second try: the file was to blame and
  * is a sound one now. */
 static bool
 is_mended(struct tdbfile *f, enum sts_status status)
 {
-	return status == STS_SYSTEM && f->tdb != NULL && !is_disk_full(f) &&
+	return status == STS_SYSTEM && f->tdb != NULL &&
+	    f->os_error != ENOSPC && f->os_error != EDQUOT &&
 	    (f->error == TDB_ERR_CORRUPT || f->error == TDB_ERR_IO) &&
 	    tdbmend_replace(f);
 }
 
-/* --- reading ----------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------- */
 
 static bool
 wait_for_lock(struct tdbfile *f, TDB_DATA key,
@@ -212,7 +211,7 @@ tdbfile_size(struct tdbfile *f)
 	return (uint64_t)st.st_size;
 }
 
-/* --- walking --------------------------------------------------------------------- */
+/* --- walking ---------------------------------------------------------- */
 
 struct chain {
 	TDB_DATA *pair; /* key, value, key, value ... */
@@ -299,7 +298,7 @@ tdbfile_walk(struct tdbfile *f,
 	}
 }
 
-/* --- writing ------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------- */
 
 static bool
 is_full(struct tdbfile *f, TDB_DATA key, uint64_t size_max)
@@ -320,6 +319,20 @@ change(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
 	return result == 0 || failed(f);
 }
 
+/* TDB does not say that the disk is full.  It grows by a quarter, and by a
+ * hundred times what it is about to write. */
+static bool
+is_disk_full(const struct tdbfile *f)
+{
+	struct statvfs v;
+	struct stat st;
+
+	return fstatvfs(tdb_fd(f->tdb), &v) == 0 &&
+	    fstat(tdb_fd(f->tdb), &st) == 0 &&
+	    (uint64_t)v.f_bavail * v.f_frsize <
+	    (uint64_t)st.st_size / 4 + GROWTH_ROOM;
+}
+
 /* Stores or, without a value, deletes; as the owner. */
 static bool
 store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
@@ -336,6 +349,8 @@ store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
 	}
 	/* Also after a commit: one whose fsync failed keeps its locks. */
 	(void)tdb_transaction_cancel(f->tdb);
+	if (f->os_error == 0 && is_disk_full(f))
+		f->os_error = ENOSPC;
 	return false;
 }
 

@@ -65,7 +65,7 @@ cannot_open(const struct tdbfile *f, int error, struct sts_error *err)
 	    f->name, error == 0 ? "damaged" : strerror(error));
 }
 
-/* --- opening ------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------- */
 
 bool
 tdbmend_comes_free(int fd, off_t from, off_t len)
@@ -160,7 +160,7 @@ tdbmend_is_current(const struct tdbfile *f)
 	    st.st_dev == f->dev;
 }
 
-/* --- condition ------------------------------------------------------------------ */
+/* --- condition -------------------------------------------------------- */
 
 /* What a failed open says of the file.  Of content that it does not understand
  * TDB says EIO or EINVAL, or nothing at all. */
@@ -203,7 +203,7 @@ examine(struct tdbfile *f)
 	return c;
 }
 
-/* --- making; all of it as the owner, under lock 0 --------------------------------- */
+/* --- making; all of it as the owner, under lock 0 --------------------- */
 
 static bool
 sync_path(const char *path, int flags)
@@ -354,7 +354,7 @@ set_aside(const struct tdbfile *f)
 	return (f->durable ? rename(path, aside) : unlink(path)) == 0;
 }
 
-/* --- mending ----------------------------------------------------------------------- */
+/* --- mending ---------------------------------------------------------- */
 
 static void
 mend_locked(struct tdbfile *f, struct mending *m)
@@ -376,10 +376,10 @@ mend_locked(struct tdbfile *f, struct mending *m)
 static void
 tell_mended(const struct tdbfile *f, const struct mending *m)
 {
-	const char *aside = !m->set_aside ? ""
-	    : f->durable		  ? "; the damaged file is kept as .damaged"
-					  : "; the damaged file is gone";
+	const char *aside = "";
 
+	if (m->set_aside && f->durable)
+		aside = "; the damaged file is kept as .damaged";
 	if (m->copy_damaged)
 		tell(f, "has a last good copy (.1) that is damaged, too", "");
 	if (m->restored)

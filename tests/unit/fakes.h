@@ -33,7 +33,6 @@ struct fakes {
 	const void *row; /* of FLOW_ROWS() */
 	char dir[64]; /* the cache */
 	struct config config;
-	struct lookup *lookup; /* of this process */
 	time_t now;
 	/* DNS: an error, or these records. */
 	enum sts_status dns;
@@ -55,6 +54,8 @@ struct fakes {
 	char asked_name[300];
 	char fetched_name[300];
 	char started_name[300];
+	char said[400]; /* by fakes_say() */
+	atomic_int right; /* of a crowd: how many got what they should */
 };
 
 /* Set-up and tear-down of a test: *state is a struct fakes with an empty cache
@@ -73,7 +74,9 @@ void fakes_records(struct fakes *f, size_t n, const char *const record[]);
 void fakes_dns_fails(struct fakes *f, enum sts_status why, const char *word);
 void fakes_https_fails(struct fakes *f, enum sts_status why, const char *word);
 
-/* Gives up the look-up, as a process that ends does, and makes another. */
+/* The look-up of this process. */
+struct lookup *fakes_lookup(void);
+/* Gives it up, as a process that ends does, and makes another. */
 struct lookup *fakes_restart(struct fakes *f);
 /* The answer that a new process gets ... */
 const struct answer *fakes_ask(struct fakes *f, const char *domain);
@@ -81,6 +84,13 @@ const struct answer *fakes_ask_for(struct fakes *f, const char *domain,
     unsigned flags);
 /* ... and the answer that the same process gets. */
 const struct answer *fakes_ask_again(struct fakes *f, const char *domain);
+
+/* Forks a process that runs run(), and that nothing but run() can fail. */
+pid_t fakes_fork(struct fakes *f, void (*run)(struct fakes *f));
+/* Waits for it, ten seconds at most: true when it ended in order. */
+bool fakes_wait(pid_t pid);
+/* For run(): asks as a new process does and leaves the line in f->said. */
+void fakes_say(struct fakes *f);
 
 /* Publishes, asks and calms down: example.com's policy is in the cache. */
 void fakes_cache_policy(struct fakes *f, const char *id, const char *text);

@@ -16,7 +16,7 @@ raise_event(struct fakes *f, const char *name, const char *error,
 	const char *const argv[EVENT_ARGS] = { name, "data", error, domain,
 		host, "192.0.2.25", packed };
 
-	event_handle(f->lookup, EVENT_ARGS, argv);
+	event_handle(fakes_lookup(), EVENT_ARGS, argv);
 }
 
 /* --- enforce --------------------------------------------------------------- */
@@ -94,9 +94,9 @@ a_wrong_number_of_arguments_does_nothing(void **state)
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	for (int argc = 0; argc <= 8; argc++)
 		if (argc != EVENT_ARGS)
-			event_handle(f->lookup, argc, argv);
-	event_handle(f->lookup, -1, argv);
-	event_handle(f->lookup, 0, NULL);
+			event_handle(fakes_lookup(), argc, argv);
+	event_handle(fakes_lookup(), -1, argv);
+	event_handle(fakes_lookup(), 0, NULL);
 	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
 	assert_int_equal(e.trial.marked_at, 0);
 }

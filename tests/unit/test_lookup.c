@@ -230,8 +230,8 @@ what_is_no_domain_never_reaches_the_resolver(void **state)
 	assert_string_equal(a->line, "mode=none status=notadomain");
 	assert_answer(fakes_ask_for(f, r->domain, LOOKUP_REFETCH), "none",
 	    "notadomain");
-	assert_false(lookup_wants_prefetch(f->lookup, r->domain));
-	lookup_mark(f->lookup, r->domain);
+	assert_false(lookup_wants_prefetch(fakes_lookup(), r->domain));
+	lookup_mark(fakes_lookup(), r->domain);
 	assert_asked(f, 0, 0);
 	assert_int_equal(access(fakes_path(f, "policies.tdb"), F_OK), -1);
 }
@@ -1034,15 +1034,15 @@ a_prefetch_is_wanted_when_a_look_up_would_ask(void **state)
 {
 	struct fakes *f = *state;
 
-	assert_true(lookup_wants_prefetch(f->lookup, "example.com"));
+	assert_true(lookup_wants_prefetch(fakes_lookup(), "example.com"));
 	(void)fakes_ask(f, "example.com");
-	assert_false(lookup_wants_prefetch(f->lookup, "example.com"));
+	assert_false(lookup_wants_prefetch(fakes_lookup(), "example.com"));
 	f->now += 10 * MINUTE;
-	assert_true(lookup_wants_prefetch(f->lookup, "example.com"));
+	assert_true(lookup_wants_prefetch(fakes_lookup(), "example.com"));
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
-	assert_false(lookup_wants_prefetch(f->lookup, "example.com"));
+	assert_false(lookup_wants_prefetch(fakes_lookup(), "example.com"));
 	f->now += 5 * MINUTE;
-	assert_true(lookup_wants_prefetch(f->lookup, "example.com"));
+	assert_true(lookup_wants_prefetch(fakes_lookup(), "example.com"));
 	assert_asked(f, 0, 0);
 }
 
@@ -1056,12 +1056,12 @@ after_a_failed_delivery_dns_is_asked_at_once(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	f->now += 1;
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "checked");
 	assert_asked(f, 1, 0);
 	fakes_publish(f, "2", TESTING_TEXT);
 	f->now += 1;
-	lookup_mark(f->lookup, "EXAMPLE.com.");
+	lookup_mark(fakes_lookup(), "EXAMPLE.com.");
 	assert_answer(fakes_ask(f, "example.com"), "testing", "fresh");
 	assert_asked(f, 2, 1);
 }
@@ -1072,14 +1072,14 @@ once_for_each_failure(void **state)
 	struct fakes *f = *state;
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	f->now += 1;
 	(void)fakes_ask(f, "example.com");
 	f->now += 1;
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "cached");
 	assert_asked(f, 1, 0);
 	f->now += 1;
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	f->now += 1;
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "checked");
 	assert_asked(f, 2, 0);
@@ -1091,7 +1091,7 @@ after_a_failed_delivery_dns_that_fails_is_not_asked_each_time(void **state)
 	struct fakes *f = *state;
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	fakes_dns_fails(f, STS_DNS, "dns-timeout");
 	for (int i = 0; i < 5; i++) {
 		f->now += 1;
@@ -1107,7 +1107,7 @@ the_process_that_saw_the_failure_does_not_repeat_itself(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "cached");
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	assert_answer(fakes_ask_again(f, "example.com"), "enforce", "checked");
 }
 
@@ -1119,7 +1119,7 @@ a_policy_over_five_minutes_old_is_then_fetched_whatever_the_id(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	f->now += 5 * MINUTE;
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	fakes_publish(f, "1", TESTING_TEXT);
 	assert_answer(fakes_ask(f, "example.com"), "testing", "fresh");
 	assert_asked(f, 1, 1);
@@ -1134,7 +1134,7 @@ a_younger_one_as_soon_as_it_is_that_old(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	f->now += 5 * MINUTE - 2;
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	fakes_publish(f, "1", TESTING_TEXT);
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "checked");
 	f->now += 1;
@@ -1152,7 +1152,7 @@ at_most_every_five_minutes(void **state)
 	f->now += HOUR;
 	fakes_https_fails(f, STS_FETCH, "connect");
 	for (int i = 0; i < 30; i++) {
-		lookup_mark(f->lookup, "example.com");
+		lookup_mark(fakes_lookup(), "example.com");
 		assert_string_equal(answer_mode_name(
 					fakes_ask(f, "example.com")),
 		    "enforce");
@@ -1168,7 +1168,7 @@ also_when_dns_does_not_answer(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	f->now += HOUR;
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	fakes_publish(f, "1", TESTING_TEXT);
 	fakes_dns_fails(f, STS_DNS, "dns-timeout");
 	assert_answer(fakes_ask(f, "example.com"), "testing", "fresh");
@@ -1180,7 +1180,7 @@ a_mark_without_a_policy_does_nothing(void **state)
 	struct fakes *f = *state;
 
 	(void)fakes_ask(f, "example.com");
-	lookup_mark(f->lookup, "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
 	assert_answer(fakes_ask(f, "example.com"), "none", "absent");
 	assert_asked(f, 1, 0);
 }

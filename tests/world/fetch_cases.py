@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 
 import fetch_world
 from fetch_world import TRAPS, WEB, WEB6, World
@@ -235,7 +236,8 @@ CASES = (
     Case("the whole length, and no goodbye", "ok",
          sent(answer(), end="cut")),
     Case("more than the length", "ok", answer() + b"more"),
-    Case("cut in the head", "truncated", b"HTTP/1.1 200 OK\r\nContent-"),
+    Case("cut in the head", "truncated",
+         b"HTTP/1.1 200 OK\r\nContent-"),
     Case("no answer at all", "truncated", b""),
 
     Case("gzip not asked for", "encoding",
@@ -250,7 +252,7 @@ CASES = (
          answer(more=["Content-Encoding: identity"])),
     Case("an unknown Transfer-Encoding", "http-protocol",
          answer(length=False, more=["Transfer-Encoding: rot13"])),
-    Case("a bad chunk", "http-protocol",
+    Case("a bad chunk", "truncated",
          answer(length=False, more=["Transfer-Encoding: chunked"],
                 body=b"zzz\r\nabc")),
 
@@ -281,8 +283,8 @@ CASES = (
     *(Case(f"{address} is refused", "address-refused", address=(address,))
       for address in (*TRAPS, "0.0.0.0", "224.0.0.1", "255.255.255.255",
                       "192.88.99.1", "198.51.100.1", "::", "fe80::1",
-                      "ff02::1", "::ffff:127.0.0.1", "::127.0.0.1",
-                      "100::1", "2002:7f00:1::1", "64:ff9b::127.0.0.1")),
+                      "ff02::1", "::ffff:7f00:1", "::7f00:1",
+                      "100::1", "2002:7f00:1::1", "64:ff9b::7f00:1")),
     Case("two private addresses", "address-refused",
          address=("10.0.0.1", "192.168.0.1", "::1")),
     Case("a private address beside a public one", "ok",
@@ -664,7 +666,9 @@ def old_tls(world, domain):
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE
-    client.minimum_version = ssl.TLSVersion.TLSv1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.minimum_version = ssl.TLSVersion.TLSv1
     client.set_ciphers("ALL:@SECLEVEL=0")
     with socket.create_connection((address, 443), timeout=5) as conn, \
             client.wrap_socket(conn) as tls:
@@ -868,7 +872,7 @@ def spellings(world, _domain):
 def longest_name(world, _domain):
     """a name as long as can be"""
     name = ".".join(["a" * 60] * 3 + ["b" * 55, "test"])
-    world.add(host_of(name), answer(), "wildcard")
+    world.add(host_of(name), answer())
     publish(world, name, WEB)
     expect(fetch(name), "ok")
 
@@ -934,6 +938,8 @@ def main():
         fetch_world.make_files(directory)
         world = World(directory)
         world.certs.hashed_directory("root", fetch_world.STORE)
+        for address in ("127.0.0.9", "fc00::9"):
+            world.listen(address)
         return run_all(world)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -5,6 +5,7 @@ must notice (RFC 8461 3.3, RFC 6125)."""
 import dataclasses
 import datetime
 import ipaddress
+import itertools
 import os
 import subprocess
 
@@ -71,6 +72,7 @@ class Certs:
 
     def __init__(self, directory):
         self._dir = directory
+        self._number = itertools.count()
         # Making keys is what takes time.
         self._keys = {name: ec.generate_private_key(ec.SECP256R1())
                       for name in ("root", "foreign", "middle", "leaf")}
@@ -116,7 +118,7 @@ class Certs:
     def chain(self, host, kind_name):
         """The path of a PEM file: key, leaf, and what the server sends."""
         kind = KINDS[kind_name]
-        path = os.path.join(self._dir, f"{host} {kind_name}.pem")
+        path = os.path.join(self._dir, f"{next(self._number)}.pem")
         certs = [self._leaf(host, kind)]
         if kind.sends_issuer and kind.issuer != "self":
             certs.append(self._certs[kind.issuer])

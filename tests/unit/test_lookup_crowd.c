@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_lookup_crowd.c - many processes that ask for one domain at once, and
+ * some that die over it. */
+#include "fakes.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../../module/store/clock.h"
+
+#define CROWD 30
+#define TESTING_TEXT POLICY_TEXT("testing", "604800", "mx.example.com")
+
+/* --- at once --------------------------------------------------------------- */
+
+static int gate[2];
+static unsigned flags;
+
+static const char *wanted_mode;
+
+/* One of the crowd: waits for the gate to open, then asks. */
+static void
+one(struct fakes *f)
+{
+	const struct answer *a;
+	char c;
+
+	(void)close(gate[1]);
+	if (read(gate[0], &c, 1) != 0)
+		return;
+	a = fakes_ask_for(f, "example.com", flags);
+	if (strcmp(answer_mode_name(a), wanted_mode) == 0)
+		f->right++;
+}
+
+static void
+all_at_once(struct fakes *f, unsigned with, const char *mode)
+{
+	pid_t pid[CROWD];
+
+	flags = with;
+	wanted_mode = mode;
+	f->right = 0;
+	assert_int_equal(pipe(gate), 0);
+	for (int i = 0; i < CROWD; i++)
+		pid[i] = fakes_fork(f, one);
+	(void)close(gate[0]);
+	(void)close(gate[1]);
+	for (int i = 0; i < CROWD; i++)
+		assert_true(fakes_wait(pid[i]));
+	assert_int_equal(f->right, CROWD);
+}
+
+static void
+thirty_that_ask_for_a_new_domain_fetch_once(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	f->https_ms = 200;
+	all_at_once(f, LOOKUP_PLAIN, "enforce");
+	assert_int_equal(f->fetched, 1);
+}
+
+static void
+thirty_that_ask_in_vain_fetch_once(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "timeout");
+	f->https_ms = 200;
+	all_at_once(f, LOOKUP_PLAIN, "none");
+	assert_int_equal(f->fetched, 1);
+}
+
+static void
+thirty_that_meet_a_new_id_fetch_once(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "2", TESTING_TEXT);
+	f->now += HOUR;
+	f->https_ms = 200;
+	all_at_once(f, LOOKUP_PLAIN, "testing");
+	assert_int_equal(f->fetched, 1);
+}
+
+static void
+thirty_that_refresh_fetch_once(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "1", TESTING_TEXT);
+	f->now += DAY;
+	f->https_ms = 200;
+	all_at_once(f, LOOKUP_REFETCH, "testing");
+	assert_int_equal(f->fetched, 1);
+}
+
+static void
+thirty_that_meet_a_policy_from_the_future_fetch_once(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "1", TESTING_TEXT);
+	f->now -= WEEK;
+	f->https_ms = 200;
+	all_at_once(f, LOOKUP_PLAIN, "testing");
+	assert_int_equal(f->fetched, 1);
+}
+
+/* Ours may be gone at the next try. */
+static void
+thirty_without_a_helper_all_defer(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_SYSTEM, "helper-missing");
+	all_at_once(f, LOOKUP_PLAIN, "tempfail");
+	assert_int_equal(f->fetched, CROWD);
+}
+
+/* --- one before the other -------------------------------------------------- */
+
+/* Runs while DNS is asked: another process starts later and ends sooner. */
+static void
+another_is_faster(struct fakes *f)
+{
+	f->meanwhile = NULL;
+	f->now += 5;
+	assert_true(fakes_wait(fakes_fork(f, fakes_say)));
+}
+
+static void
+a_policy_fetched_while_dns_was_asked_is_taken(void **state)
+{
+	struct fakes *f = *state;
+	const struct answer *a;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	f->meanwhile = another_is_faster;
+	a = fakes_ask(f, "example.com");
+	assert_answer(a, "enforce", "checked");
+	assert_int_equal(a->fetched_at, FAKES_START + 5);
+	assert_int_equal(f->fetched, 1);
+}
+
+/* RFC 8461 3.3: by whose clock whatever. */
+static void
+a_fetch_that_failed_while_dns_was_asked_is_not_repeated(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "http-404");
+	f->meanwhile = another_is_faster;
+	assert_answer(fakes_ask(f, "example.com"), "none", "unusable");
+	assert_int_equal(f->fetched, 1);
+}
+
+static void
+nor_is_one_for_a_cached_policys_new_id(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	f->now += HOUR;
+	fakes_publish(f, "2", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "http-404");
+	f->meanwhile = another_is_faster;
+	assert_answer(fakes_ask(f, "example.com"), "enforce", "stale");
+	assert_int_equal(f->fetched, 1);
+}
+
+/* What fails by local trouble now must not make the other's failure ours. */
+static void
+a_back_off_is_no_trouble_of_ours(void **state)
+{
+	struct fakes *f = *state;
+
+	f->config.defer_on_dns_failure = true;
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "http-404");
+	(void)fakes_ask(f, "example.com");
+	fakes_dns_fails(f, STS_DNS, "servfail");
+	(void)fakes_ask(f, "example.com");
+	fakes_publish(f, "2", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "http-404");
+	f->now += MINUTE;
+	f->meanwhile = another_is_faster;
+	assert_answer(fakes_ask(f, "example.com"), "none", "unusable");
+	assert_int_equal(f->fetched, 2);
+}
+
+/* --- death ----------------------------------------------------------------- */
+
+static void
+until_it_fetches(const struct fakes *f)
+{
+	int64_t deadline = clock_ms() + 5000;
+
+	while (f->fetched == 0 && clock_left(deadline) > 0)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(f->fetched, 1);
+}
+
+static void
+when_the_one_that_fetches_is_killed_another_does(void **state)
+{
+	struct fakes *f = *state;
+	int64_t began;
+	pid_t first, second;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	f->https_ms = 60000;
+	first = fakes_fork(f, fakes_say);
+	until_it_fetches(f);
+	f->https_ms = 0;
+	second = fakes_fork(f, fakes_say);
+	(void)poll(NULL, 0, 100);
+	assert_string_equal(f->said, "");
+	began = clock_ms();
+	assert_int_equal(kill(first, SIGKILL), 0);
+	assert_true(fakes_wait(second));
+	assert_true(clock_ms() - began < 2000);
+	assert_false(fakes_wait(first));
+	assert_non_null(strstr(f->said, "mode=enforce status=fresh"));
+	assert_int_equal(f->fetched, 2);
+}
+
+static void
+one_that_is_stopped_holds_nobody_up_for_long(void **state)
+{
+	struct fakes *f = *state;
+	int64_t began;
+	pid_t first;
+
+	f->config.dns_timeout = 1;
+	f->config.fetch_timeout = 1;
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "2", TESTING_TEXT);
+	f->now += HOUR;
+	f->https_ms = 60000;
+	first = fakes_fork(f, fakes_say);
+	until_it_fetches(f);
+	assert_int_equal(kill(first, SIGSTOP), 0);
+	began = clock_ms();
+	assert_answer(fakes_ask(f, "example.com"), "enforce", "stale");
+	assert_in_range(clock_ms() - began, 1500, 3000);
+	assert_int_equal(kill(first, SIGKILL), 0);
+	assert_false(fakes_wait(first));
+	assert_int_equal(f->fetched, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		flow_test(thirty_that_ask_for_a_new_domain_fetch_once),
+		flow_test(thirty_that_ask_in_vain_fetch_once),
+		flow_test(thirty_that_meet_a_new_id_fetch_once),
+		flow_test(thirty_that_refresh_fetch_once),
+		flow_test(thirty_that_meet_a_policy_from_the_future_fetch_once),
+		flow_test(thirty_without_a_helper_all_defer),
+		flow_test(a_policy_fetched_while_dns_was_asked_is_taken),
+		flow_test(
+		    a_fetch_that_failed_while_dns_was_asked_is_not_repeated),
+		flow_test(nor_is_one_for_a_cached_policys_new_id),
+		flow_test(a_back_off_is_no_trouble_of_ours),
+		flow_test(when_the_one_that_fetches_is_killed_another_does),
+		flow_test(one_that_is_stopped_holds_nobody_up_for_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
