@@ -56,38 +56,50 @@ pages := $(wildcard module/man/*.[158])
 every_c := $(shell find module tests -name '*.c')
 every_h := $(shell find module tests -name '*.h')
 
+# `make V=1` shows every command.
+Q := $(if $(V),,@)
+say = @echo "  $(1)	$@"
+
 all: $(B)/mta_sts.so $(B)/mta-sts-fetch $(B)/mta-sts
 
 $(B)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/mta_sts.so: $(call obj,$(core) $(exim)) module/exim/exim.map
-	$(CC) -shared $(LINK_HARD) -Wl,-z,nodelete $(SAN) $(LDFLAGS) \
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(LINK_HARD) -Wl,-z,nodelete $(SAN) $(LDFLAGS) \
 	    -Wl,--version-script=module/exim/exim.map -o $@ \
 	    $(filter %.o,$^) $(CORE_LIBS)
 
 $(B)/mta-sts-fetch: $(call obj,$(helper))
-	$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) \
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) \
 	    $(shell $(PKG_CONFIG) --libs libidn2)
 
 $(B)/mta-sts: $(call obj,$(core) $(tool))
-	$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS)
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
     $(call obj,$(core) $(guard) $(unit_help))
-	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
 
 # Small programs that the scripts of the test world run.
 $(B)/tests/world/%: $(B)/tests/world/%.o $(call obj,$(core))
-	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 # A cache for the tests of the tool.
 $(B)/tests/tool/%: $(B)/tests/tool/%.o $(call obj,$(core))
-	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 $(B)/tests/corpus/probe: $(B)/tests/corpus/probe.o $(call obj,$(core))
-	$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
