@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../store/clock.h"
@@ -22,14 +23,15 @@
 static bool
 default_signals(void)
 {
-	struct sigaction act;
+	/* The kernel's struct sigaction, whose zeros are SIG_DFL.  libc's own
+	 * call refuses the two signals that it keeps for threads, which what
+	 * make starts has ignored. */
+	const char zeros[64] = { 0 };
 	sigset_t none;
 
-	memset(&act, 0, sizeof act);
-	act.sa_handler = SIG_DFL;
-	/* Refused for a few that cannot have another action anyway. */
+	/* Refused for the two that cannot have another action anyway. */
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &act, NULL);
+		(void)syscall(SYS_rt_sigaction, sig, zeros, NULL, NSIG / 8);
 	return sigemptyset(&none) == 0 &&
 	    sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
