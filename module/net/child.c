@@ -87,7 +87,7 @@ be_parent_of_detached(const char *const *argv, uid_t uid, gid_t gid)
 	_exit(pid > 0 ? 0 : CHILD_EXIT_EXEC);
 }
 
-/* --- in the parent -------------------------------------------------------- */
+/* --- in the parent ------------------------------------------------------- */
 /* Exim ignores SIGCHLD in places, and has handlers that reap in others: our
  * children are to be seen by nobody but us. */
 static bool

@@ -13,7 +13,7 @@
 #define CHILD_EXIT_EXEC 127
 
 struct child {
-	const char *const *argv; /* argv[0] is the absolute path; NULL ends it */
+	const char *const *argv; /* argv[0]: an absolute path; NULL ends it */
 	uid_t uid; /* who it becomes when we are root; never 0 */
 	gid_t gid;
 	int64_t deadline; /* clock.h; then its whole process group is killed */

@@ -15,34 +15,29 @@
  * what it was waiting for. */
 #define MARGIN_MS 100
 
-/* Room for "9223372036854775.807". */
-struct seconds {
-	char text[24];
-};
+#define SECONDS_MAX 16u /* bytes; "3600.000" */
 
-static struct seconds
-seconds_left(int64_t deadline)
+static void
+write_seconds_left(char out[SECONDS_MAX], int64_t deadline)
 {
-	struct seconds s;
-	struct text t;
 	int left = clock_left(deadline) - MARGIN_MS;
+	struct text t;
 
 	if (left < MARGIN_MS)
 		left = MARGIN_MS;
-	text_init(&t, s.text, sizeof s.text);
+	text_init(&t, out, SECONDS_MAX);
 	text_addf(&t, "%d.%03d", left / 1000, left % 1000);
-	return s;
 }
 
 static void
 fill_args(const char *argv[ARGS_MAX], const struct fetch_options *o,
-    const struct seconds *timeout, const char *domain)
+    const char *timeout, const char *domain)
 {
 	size_t n = 0;
 
 	argv[n++] = o->helper;
 	argv[n++] = "--timeout";
-	argv[n++] = timeout->text;
+	argv[n++] = timeout;
 	if (o->ca_file != NULL) {
 		argv[n++] = "--ca-file";
 		argv[n++] = o->ca_file;
@@ -53,6 +48,8 @@ fill_args(const char *argv[ARGS_MAX], const struct fetch_options *o,
 	}
 	if (o->allow_private_addresses)
 		argv[n++] = "--allow-private";
+	if (o->smtp)
+		argv[n++] = "--smtp";
 	argv[n++] = "--";
 	argv[n++] = domain;
 	argv[n] = NULL;
@@ -138,9 +135,8 @@ fetch_policy(const struct fetch_options *o, const char *domain,
     int64_t deadline, char *body, size_t cap, size_t *len,
     struct sts_error *err)
 {
-	struct seconds timeout = seconds_left(deadline);
 	const char *argv[ARGS_MAX];
-	char why[WHY_CAP];
+	char why[WHY_CAP], seconds[SECONDS_MAX];
 	struct child c = {
 		.argv = argv,
 		.uid = o->uid,
@@ -155,7 +151,8 @@ fetch_policy(const struct fetch_options *o, const char *domain,
 	enum sts_status status;
 
 	*len = 0;
-	fill_args(argv, o, &timeout, domain);
+	write_seconds_left(seconds, deadline);
+	fill_args(argv, o, seconds, domain);
 	status = child_run(&c, &end, err);
 	if (status != STS_OK)
 		return status;

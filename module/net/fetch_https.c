@@ -90,7 +90,7 @@ on_tls(CURL *curl, void *ctx, void *arg)
 	return fetch_tls_require(ctx, &t->tls) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------- */
 static void
 set_long(struct setup *s, CURLoption option, long value)
 {
@@ -168,27 +168,26 @@ set_tls(struct setup *s, const struct fetch_request *r)
 static void
 set_callbacks(struct setup *s, struct transfer *t)
 {
-	CURL *curl = s->curl;
-
 	set_pointer(s, CURLOPT_HEADERDATA, t);
 	set_pointer(s, CURLOPT_WRITEDATA, t);
 	set_pointer(s, CURLOPT_OPENSOCKETDATA, t);
 	set_pointer(s, CURLOPT_SSL_CTX_DATA, t);
 	set_pointer(s, CURLOPT_ERRORBUFFER, t->curl_text);
 	if (s->code == CURLE_OK)
-		s->code = curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION,
+		s->code = curl_easy_setopt(s->curl, CURLOPT_HEADERFUNCTION,
 		    on_header);
 	if (s->code == CURLE_OK)
-		s->code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+		s->code = curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION,
+		    on_body);
 	if (s->code == CURLE_OK)
-		s->code = curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
+		s->code = curl_easy_setopt(s->curl, CURLOPT_OPENSOCKETFUNCTION,
 		    on_socket);
 	if (s->code == CURLE_OK)
-		s->code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION,
+		s->code = curl_easy_setopt(s->curl, CURLOPT_SSL_CTX_FUNCTION,
 		    on_tls);
 }
 
-/* --- what came of it ---------------------------------------------------- */
+/* --- what came of it ----------------------------------------------------- */
 static enum sts_status
 system_trouble(const struct transfer *t, CURLcode code)
 {
@@ -203,7 +202,7 @@ system_trouble(const struct transfer *t, CURLcode code)
 }
 
 static const char *
-word_of(CURLcode code)
+word_of(CURLcode code, bool connected)
 {
 	static const struct {
 		CURLcode code;
@@ -215,6 +214,9 @@ word_of(CURLcode code)
 		{ CURLE_SSL_CONNECT_ERROR, "tls" },
 		{ CURLE_SSL_CIPHER, "tls" },
 		{ CURLE_FILESIZE_EXCEEDED, "too-large" },
+#if LIBCURL_VERSION_NUM >= 0x080600
+		{ CURLE_TOO_LARGE, "too-large" },
+#endif
 		{ CURLE_PARTIAL_FILE, "truncated" },
 		{ CURLE_GOT_NOTHING, "truncated" },
 		{ CURLE_RECV_ERROR, "truncated" },
@@ -228,7 +230,8 @@ word_of(CURLcode code)
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (words[i].code == code)
 			return words[i].word;
-	return NULL;
+	/* Whatever it is, by then it is the policy host's doing. */
+	return connected ? "http-protocol" : NULL;
 }
 
 /* With the handshake of TLS. */
@@ -259,33 +262,32 @@ check_whole(const struct transfer *t, CURL *curl)
 static enum sts_status
 conclude(struct transfer *t, CURL *curl, CURLcode code)
 {
+	bool connected = is_connected(curl);
 	enum sts_status status;
-	long verified = 0;
+	const char *word;
 
 	if (code == CURLE_OK && t->head.passed)
 		return check_whole(t, curl);
-	t->again = !is_connected(curl) &&
+	t->again = !connected &&
 	    (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT);
 	if (t->status != STS_OK && code != CURLE_OK)
 		return t->status;
 	status = fetch_head_code(&t->head, t->err);
 	if (status != STS_OK)
 		return status;
-	if (code == CURLE_PEER_FAILED_VERIFICATION) {
-		(void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT,
-		    &verified);
-		return fetch_tls_error(verified, t->request->host, t->err);
-	}
+	if (t->tls.result != 0 || code == CURLE_PEER_FAILED_VERIFICATION)
+		return fetch_tls_error(&t->tls, t->err);
 	if (code == CURLE_OK)
 		return error_set(t->err, STS_FETCH, "truncated",
 		    "the policy host's answer ends within its head");
 	/* libcurl says that also of a header line over its limit. */
-	if (code == CURLE_OUT_OF_MEMORY && is_connected(curl))
+	if (code == CURLE_OUT_OF_MEMORY && connected)
 		return error_set(t->err, STS_FETCH, "too-large",
 		    "a line in the head of the answer is too long");
-	if (word_of(code) == NULL)
+	word = word_of(code, connected);
+	if (word == NULL)
 		return system_trouble(t, code);
-	return error_set(t->err, STS_FETCH, word_of(code), "%s",
+	return error_set(t->err, STS_FETCH, word, "%s",
 	    t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code));
 }
 

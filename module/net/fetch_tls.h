@@ -9,15 +9,17 @@
 struct fetch_tls {
 	const char *host;
 	bool ended; /* the server has said goodbye: nothing was cut off */
+	long result; /* X509_V_ERR_... of the certificate; 0: none found */
 };
 
 /* Makes every handshake of ctx (an SSL_CTX) fail unless the certificate has
- * t->host as a DNS-ID, and notes in *t how its connections end.  *t is
+ * t->host as a DNS-ID, and notes in *t how its connections go.  *t is
  * borrowed for the life of ctx.  False: no memory. */
 bool fetch_tls_require(void *ctx, struct fetch_tls *t) STS_CHECKED;
 
-/* OpenSSL's verify result (X509_V_ERR_...) as STS_CERT with a word. */
-enum sts_status fetch_tls_error(long result, const char *host,
+/* STS_CERT with the word for t->result; without one it is libcurl that does not
+ * find t->host in the certificate. */
+enum sts_status fetch_tls_error(const struct fetch_tls *t,
     struct sts_error *err);
 
 #endif

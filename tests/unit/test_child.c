@@ -18,7 +18,7 @@
 
 static struct ran ran;
 
-/* --- how it ends ------------------------------------------------------------ */
+/* --- how it ends --------------------------------------------------------- */
 static void
 output_reason_and_code_come_back(void **state)
 {
@@ -66,7 +66,7 @@ what_cannot_be_executed_exits_127(void **state)
 	assert_int_equal(ran.end.exit_code, CHILD_EXIT_EXEC);
 }
 
-/* --- too much ----------------------------------------------------------------- */
+/* --- too much ------------------------------------------------------------ */
 static void
 reason_is_cut_and_the_rest_read(void **state)
 {
@@ -125,7 +125,7 @@ endless_reason_is_cut(void **state)
 	assert_in_range(ran.took, 0, LATE_MS);
 }
 
-/* --- too long ------------------------------------------------------------- */
+/* --- too long ------------------------------------------------------------ */
 static void
 assert_killed_on_time(void)
 {
@@ -192,7 +192,7 @@ deadline_in_the_past_ends_at_once(void **state)
 	assert_in_range(ran.took, 0, LATE_MS);
 }
 
-/* --- our own signals and descriptors -------------------------------------- */
+/* --- our own signals and descriptors ------------------------------------- */
 static void
 ignored_sigchld_is_no_hindrance_and_stays(void **state)
 {
@@ -299,7 +299,7 @@ our_own_0_to_2_may_be_closed(void **state)
 	assert_int_equal(ran_apart(with_no_standard_descriptors), 0);
 }
 
-/* --- when we die --------------------------------------------------------------- */
+/* --- when we die --------------------------------------------------------- */
 static pid_t
 only_child_of(pid_t pid)
 {
@@ -372,7 +372,7 @@ it_dies_with_us(void **state)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
-/* --- detached ----------------------------------------------------------------- */
+/* --- detached ------------------------------------------------------------ */
 #define DIRECTORY "/tmp/mta-sts-test-child.XXXXXX"
 
 /* 3 is what it lists the directory by. */

@@ -37,7 +37,7 @@ only_as_root(void)
 		skip();
 }
 
-/* --- environment, descriptors, signals ------------------------------------ */
+/* --- environment, descriptors, signals ----------------------------------- */
 static void
 environment_is_empty(void **state)
 {
@@ -148,7 +148,7 @@ process_group_is_its_own(void **state)
 	assert_int_not_equal(ran_number(&ran, "NSpgid"), getpgrp());
 }
 
-/* --- limits ----------------------------------------------------------------- */
+/* --- limits -------------------------------------------------------------- */
 static void
 limits_hold(void **state)
 {
@@ -187,7 +187,7 @@ it_gains_nothing_by_exec(void **state)
 	assert_string_equal(ran_field(&ran, "NoNewPrivs"), "1");
 }
 
-/* --- user and group -------------------------------------------------------- */
+/* --- user and group ------------------------------------------------------ */
 static int
 is_nobody_without_groups(void)
 {

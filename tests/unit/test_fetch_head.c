@@ -19,8 +19,8 @@ static const struct head_row {
 	{ "a status without a reason", "HTTP/1.1 200\r\n" PLAIN "\r\n", NULL },
 	{ "HTTP/1.0", "HTTP/1.0 200 OK\r\n" PLAIN "\r\n", NULL },
 	{ "names in any case", OK200 "cOnTeNt-TyPe: text/plain\r\n\r\n", NULL },
-	{ "blanks around a value", OK200 "Content-Type: \t text/plain \t\r\n\r\n",
-	    NULL },
+	{ "blanks around a value",
+	    OK200 "Content-Type: \t text/plain \t\r\n\r\n", NULL },
 	{ "no blank before a value", OK200 "Content-Type:text/plain\r\n\r\n",
 	    NULL },
 	{ "a parameter", OK200 "Content-Type: text/plain; charset=x\r\n\r\n",
@@ -66,8 +66,8 @@ static const struct head_row {
 	    "content-type" },
 	{ "another name that begins so",
 	    OK200 "Content-Type-X: text/plain\r\n\r\n", "content-type" },
-	{ "a type on the next line", OK200 "Content-Type:\r\n text/plain\r\n\r\n",
-	    "content-type" },
+	{ "a type on the next line",
+	    OK200 "Content-Type:\r\n text/plain\r\n\r\n", "content-type" },
 	{ "the type of an interim answer",
 	    "HTTP/1.1 103 Early Hints\r\n" PLAIN "\r\n" OK200 "\r\n",
 	    "content-type" },
@@ -129,10 +129,37 @@ head_of_limit_passes_and_a_byte_more_does_not(void **state)
 		memcpy(head, start, sizeof start - 1);
 		memcpy(head + len - 4, "\r\n\r\n", 4);
 		got = feed(&h, head, len, &err);
-		assert_int_equal(got, len > FETCH_HEAD_MAX ? STS_FETCH : STS_OK);
+		assert_int_equal(got == STS_OK, len <= FETCH_HEAD_MAX);
 		assert_int_equal(h.passed, len <= FETCH_HEAD_MAX);
 	}
 	assert_string_equal(err.word, "too-large");
+}
+
+static const struct end_row {
+	const char *name;
+	const char *lines;
+	bool want;
+} end_rows[] = {
+	{ "chunked", "Transfer-Encoding: chunked\r\n", true },
+	{ "chunked in any case", "transfer-encoding:Chunked \r\n", true },
+	{ "not chunked", "Content-Length: 5\r\n", false },
+	{ "chunked and something else", "Transfer-Encoding: gzip, chunked\r\n",
+	    false },
+	{ "a longer word", "Transfer-Encoding: chunkedx\r\n", false },
+	{ "chunked, then not",
+	    "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", false },
+};
+
+static void
+check_end(void **state)
+{
+	const struct end_row *r = *state;
+	struct fetch_head h = { 0 };
+
+	assert_int_equal(feed(&h, OK200 PLAIN, strlen(OK200 PLAIN), NULL),
+	    STS_OK);
+	assert_int_equal(feed(&h, r->lines, strlen(r->lines), NULL), STS_OK);
+	assert_int_equal(h.chunked, r->want);
 }
 
 static void
@@ -175,5 +202,6 @@ main(void)
 	};
 
 	return RUN_ROWS(head_rows, check_head) +
+	    RUN_ROWS(end_rows, check_end) +
 	    cmocka_run_group_tests(others, NULL, NULL);
 }

@@ -38,15 +38,17 @@ POLICY = (b"version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\n"
           b"max_age: 604800\r\n")
 
 
-# --- what policy hosts say -----------------------------------------------------
+# --- what policy hosts say --------------------------------------------------
 def answer(status="200 OK", body=POLICY, length=None, kind="text/plain",
            more=(), proto="HTTP/1.1"):
     """A whole answer; length: what Content-Length says, False for none."""
     lines = [f"{proto} {status}"]
     if kind is not None:
         lines.append(f"Content-Type: {kind}")
+    if length is None:
+        length = len(body)
     if length is not False:
-        lines.append(f"Content-Length: {len(body) if length is None else length}")
+        lines.append(f"Content-Length: {length}")
     head = "\r\n".join([*lines, *more, "", ""])
     return head.encode("latin-1") + body
 
@@ -95,7 +97,7 @@ def repeated(head, part, pause=0.0):
 PADDED = POLICY + b"#" * (MAX - len(POLICY))
 
 
-# --- cases --------------------------------------------------------------------
+# --- cases ------------------------------------------------------------------
 @dataclasses.dataclass
 class Case:
     """One site, one fetch."""
@@ -307,7 +309,7 @@ def special(function):
     return function
 
 
-# --- running the helper ------------------------------------------------------
+# --- running the helper -----------------------------------------------------
 @dataclasses.dataclass
 class Done:
     """How a run of mta-sts-fetch ended."""
@@ -380,7 +382,7 @@ def check(world, case, domain):
         assert site.connections == 0, "connected"
 
 
-# --- cases of their own -------------------------------------------------------
+# --- cases of their own -----------------------------------------------------
 @special
 def what_is_asked(world, domain):
     """the question is the smallest there is"""
@@ -890,7 +892,7 @@ def closed_output(world, domain):
     assert done.stderr.startswith(b"write: "), done.stderr
 
 
-# --- running all -------------------------------------------------------------
+# --- running all ------------------------------------------------------------
 def tests():
     for number, case in enumerate(CASES):
         yield case.sentence, (lambda world, domain, case=case:
