@@ -107,9 +107,8 @@ problem(struct report *r, const char *format, ...)
 	}
 }
 
-/* "90", "90s", "15m", "2h", "1d" as seconds; false for anything else. */
-static bool
-read_seconds(const char *value, unsigned *out)
+bool
+config_seconds(const char *value, unsigned *out)
 {
 	uint64_t n = 0;
 	const char *p = value;
@@ -169,7 +168,7 @@ set_seconds(const struct key *k, unsigned *field, const char *value,
 {
 	unsigned n;
 
-	if (!read_seconds(value, &n))
+	if (!config_seconds(value, &n))
 		problem(r, "%s: \"%s\" is not a time such as 90s, 5m, 2h, 1d",
 		    k->name, value);
 	else if (n < k->min || n > k->max)

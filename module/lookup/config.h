@@ -43,4 +43,7 @@ void config_show(const struct config *c,
     void (*each)(void *arg, const char *key, const char *value, bool set),
     void *arg);
 
+/* "90", "90s", "15m", "2h", "1d" as seconds; false for anything else. */
+bool config_seconds(const char *value, unsigned *out) STS_CHECKED;
+
 #endif

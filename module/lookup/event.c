@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* event.c - what Exim tells us of deliveries under a policy. */
 #include "event.h"
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 #include "../protocol/match.h"
 #include "../protocol/text.h"
@@ -24,8 +24,12 @@ struct event {
 	const char *error; /* Exim's errno as digits, negative for its own */
 	const char *domain;
 	const char *host;
+	const char *address;
 	struct bytes packed[PACKED_N];
 };
+
+#define ADDRESS_MAX 45u /* bytes of an IPv6 address at its longest */
+#define REASON_MAX 300u /* bytes of Exim's text, which quotes the other side */
 
 /* Exim's numbers of a TLS failure and of "TLS required" (its errno.h). */
 #define TLS_FAILURE "-37"
@@ -52,6 +56,12 @@ is(const struct bytes b, const char *s)
 	return b.len == strlen(s) && memcmp(b.p, s, b.len) == 0;
 }
 
+static bool
+is_named(const struct event *e, const char *name)
+{
+	return strcmp(e->name, name) == 0;
+}
+
 static void
 read_event(const char *const argv[], struct event *e)
 {
@@ -60,64 +70,217 @@ read_event(const char *const argv[], struct event *e)
 	e->error = argv[2];
 	e->domain = argv[3];
 	e->host = argv[4];
+	e->address = argv[5];
 	unpack(argv[6], e->packed);
 }
 
-/* The policy was in the way: no permitted MX, no STARTTLS, no good
- * certificate. */
-static bool
-failed_by_policy(const struct event *e)
+/* "3h"; in whole units, the largest that fits. */
+static void
+add_age(struct text *t, int64_t seconds)
 {
-	if (strcmp(e->name, "mta-sts:refused") == 0)
-		return true;
-	return strcmp(e->name, "msg:host:defer") == 0 &&
+	if (seconds >= 86400)
+		text_addf(t, "%" PRId64 "d", seconds / 86400);
+	else if (seconds >= 3600)
+		text_addf(t, "%" PRId64 "h", seconds / 3600);
+	else if (seconds >= 60)
+		text_addf(t, "%" PRId64 "m", seconds / 60);
+	else
+		text_addf(t, "%" PRId64 "s", seconds > 0 ? seconds : 0);
+}
+
+static void
+add_host(struct text *t, const struct event *e)
+{
+	text_add_foreign(t, e->host, strlen(e->host), STS_DOMAIN_MAX);
+	text_add(t, " [");
+	text_add_foreign(t, e->address, strlen(e->address), ADDRESS_MAX);
+	text_add(t, "]");
+}
+
+/* --- enforce -------------------------------------------------------------- */
+
+/* Exim's own words before what the other side said: an answer to STARTTLS that
+ * is 4xx, none or the end has no error number of TLS. */
+static bool
+failed_at_starttls(const char *text)
+{
+	static const char *const ways[] = {
+		"SMTP error from remote mail server after STARTTLS",
+		"SMTP error from remote mail server after pipelined STARTTLS",
+		"Remote host closed connection in response to STARTTLS",
+		"SMTP timeout after STARTTLS",
+	};
+
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		if (strncmp(text, ways[i], strlen(ways[i])) == 0)
+			return true;
+	return false;
+}
+
+/* No TLS, or not with a certificate that will do. */
+static bool
+failed_by_tls(const struct event *e)
+{
+	return is_named(e, "msg:host:defer") &&
 	    (strcmp(e->error, TLS_FAILURE) == 0 ||
-	        strcmp(e->error, TLS_REQUIRED) == 0);
+		strcmp(e->error, TLS_REQUIRED) == 0 ||
+		failed_at_starttls(e->data));
+}
+
+/* Exim logs the last host's failure, and nothing at all of a certificate that
+ * a host before it showed. */
+static void
+tell_failure(struct lookup *l, const struct event *e)
+{
+	const struct answer *a;
+	char line[1600];
+	struct text t;
+
+	if (l->ops.log == NULL || l->config.log < LOG_POLICY)
+		return;
+	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
+	if (a->tempfail || a->mode != STS_ENFORCE)
+		return;
+	text_init(&t, line, sizeof line);
+	text_addf(&t, "MTA-STS: %s: not delivered to ", a->domain);
+	add_host(&t, e);
+	text_add(&t, ": ");
+	text_add_foreign(&t, e->data, strlen(e->data), REASON_MAX);
+	text_addf(&t, "; the policy (id %s, fetched ", a->id);
+	add_age(&t, l->ops.now(l->ops.arg) - a->fetched_at);
+	text_addf(&t, " ago) demands TLS with a valid certificate; "
+		      "run \"mta-sts explain %s\"",
+	    a->domain);
+	l->ops.log(l->ops.arg, line);
+}
+
+/* RFC 8461 5: a failure under the policy, so that a new one is looked for. */
+static void
+watch_enforce(struct lookup *l, const struct event *e)
+{
+	bool tls = failed_by_tls(e);
+
+	if (!tls && !is_named(e, "mta-sts:refused"))
+		return;
+	lookup_mark(l, e->domain);
+	/* Of a refusal the router's own line tells. */
+	if (tls)
+		tell_failure(l, e);
+}
+
+/* --- testing -------------------------------------------------------------- */
+
+/* Begins with the name of a protocol before TLS 1.2 (RFC 8461 7.2). */
+static bool
+is_too_old(struct bytes cipher)
+{
+	static const char *const old[] = { "SSL", "TLS1:", "TLS1.0:",
+		"TLS1.1:" };
+
+	for (size_t i = 0; i < sizeof old / sizeof old[0]; i++)
+		if (cipher.len >= strlen(old[i]) &&
+		    memcmp(cipher.p, old[i], strlen(old[i])) == 0)
+			return true;
+	return false;
+}
+
+/* What enforcement would have minded; NULL: nothing. */
+static const char *
+fault_of(const struct event *e, const struct answer *a)
+{
+	struct bytes cipher = e->packed[PACKED_CIPHER];
+
+	if (is_named(e, "mta-sts:no-san"))
+		return "its certificate has no name in its SAN";
+	if (!match_host(a->mx, e->host))
+		return "the policy does not permit this host";
+	if (cipher.len == 0)
+		return "no TLS";
+	if (is_too_old(cipher))
+		return "a TLS version before 1.2";
+	if (!is(e->packed[PACKED_CV], "1") &&
+	    !is(e->packed[PACKED_DANE], "yes"))
+		return "its certificate is not valid for it";
+	return NULL;
+}
+
+/* A host that was told of is not told of again by this process: TLS that
+ * breaks off has a second session in clear, and a certificate many faults. */
+static bool
+is_news(struct lookup *l, const struct event *e)
+{
+	char key[sizeof l->session.told];
+	struct text t;
+
+	text_init(&t, key, sizeof key);
+	text_addf(&t, "%.253s %.253s %.45s", e->domain, e->host, e->address);
+	if (strcmp(key, l->session.told) == 0)
+		return false;
+	memcpy(l->session.told, key, sizeof key);
+	return true;
 }
 
 static void
 tell_testing(struct lookup *l, const struct event *e, const char *why)
 {
-	char line[700];
+	char line[1000];
 	struct text t;
 
-	if (l->ops.log == NULL || l->config.log < LOG_POLICY)
+	if (l->ops.log == NULL || l->config.log < LOG_POLICY || !is_news(l, e))
 		return;
 	text_init(&t, line, sizeof line);
 	text_add(&t, "MTA-STS: ");
 	text_add_foreign(&t, e->domain, strlen(e->domain), STS_DOMAIN_MAX);
 	text_add(&t, ": testing: enforcement would have deferred at ");
-	text_add_foreign(&t, e->host, strlen(e->host), STS_DOMAIN_MAX);
+	add_host(&t, e);
 	text_addf(&t, ": %s", why);
 	l->ops.log(l->ops.arg, line);
 }
 
+/* How far the session has come.  Where each event has a process of its own
+ * (${run}) nothing is known of that. */
+static void
+follow_session(struct lookup *l, const struct event *e)
+{
+	if (is_named(e, "tcp:connect"))
+		l->session.state = SESSION_CONNECTED;
+	else if (is_named(e, "smtp:ehlo"))
+		l->session.state = SESSION_GREETED;
+}
+
+/* Whether a session without TLS has ended that was more than an attempt. */
+static bool
+ends_in_clear(const struct lookup *l, const struct event *e)
+{
+	if (!is_named(e, "tcp:close") || e->packed[PACKED_CIPHER].len > 0)
+		return false;
+	/* Exim keeps the error of the session before: then this is the second
+	 * try, in clear, and the first was told of. */
+	if (l->session.state == SESSION_UNSEEN)
+		return strcmp(e->error, TLS_FAILURE) != 0;
+	return l->session.state == SESSION_GREETED;
+}
+
 /* RFC 8461 5: testing mode delivers; this says what enforce would have done.
- * A session that works ends with a second EHLO (under TLS), one without TLS
- * with a close that names no cipher.  Of a certificate without any name in its
- * SAN, which GnuTLS takes, the configuration tells us. */
+ * A session that works has a second EHLO, under TLS.  Of a certificate without
+ * any name in its SAN, which GnuTLS takes, the configuration tells us. */
 static void
 watch_testing(struct lookup *l, const struct event *e)
 {
-	bool secure = e->packed[PACKED_CIPHER].len > 0;
-	bool nameless = strcmp(e->name, "mta-sts:no-san") == 0;
+	bool secure = is_named(e, "smtp:ehlo") &&
+	    e->packed[PACKED_CIPHER].len > 0;
 	const struct answer *a;
+	const char *why;
 
-	if (!(strcmp(e->name, "smtp:ehlo") == 0 && secure) &&
-	    !(strcmp(e->name, "tcp:close") == 0 && !secure) && !nameless)
+	follow_session(l, e);
+	if (!secure && !ends_in_clear(l, e) && !is_named(e, "mta-sts:no-san"))
 		return;
 	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
 	if (a->tempfail || a->mode != STS_TESTING)
 		return;
-	if (nameless)
-		tell_testing(l, e, "its certificate has no name in its SAN");
-	else if (!match_host(a->mx, e->host))
-		tell_testing(l, e, "the policy does not permit this host");
-	else if (!secure)
-		tell_testing(l, e, "no TLS");
-	else if (!is(e->packed[PACKED_CV], "1") &&
-	    !is(e->packed[PACKED_DANE], "yes"))
-		tell_testing(l, e, "its certificate is not valid for it");
+	why = fault_of(e, a);
+	if (why != NULL)
+		tell_testing(l, e, why);
 }
 
 void
@@ -131,8 +294,8 @@ event_handle(struct lookup *l, int argc, const char *const argv[])
 	if (e.packed[PACKED_VERIFY_MODE].len > 0 || e.domain[0] == '\0')
 		return;
 	memo_clear(&l->memo);
-	if (is(e.packed[PACKED_MODE], "enforce") && failed_by_policy(&e))
-		lookup_mark(l, e.domain);
+	if (is(e.packed[PACKED_MODE], "enforce"))
+		watch_enforce(l, &e);
 	else if (is(e.packed[PACKED_MODE], "testing"))
 		watch_testing(l, &e);
 }

@@ -41,7 +41,7 @@ broken(char why[128], const char *what, const char *which)
 
 	text_init(&t, why, 128);
 	text_add(&t, what);
-	if (which != NULL) {
+	if (which != NULL && which[0] != '\0') {
 		text_add(&t, ": ");
 		text_add_foreign(&t, which, strlen(which), 60);
 	}
@@ -82,8 +82,10 @@ exception_date(const char *s, time_t *until)
 	struct tm back;
 	time_t t;
 
+	/* Not 1970: its first second would be 0, which means "for good". */
 	if (strlen(s) < 10 || s[4] != '-' || s[7] != '-' ||
-	    digits(s, 4) < 1970 || digits(s + 5, 2) < 1 || digits(s + 8, 2) < 1)
+	    digits(s, 4) <= 1970 || digits(s + 5, 2) < 1 ||
+	    digits(s + 8, 2) < 1)
 		return false;
 	tm.tm_year = digits(s, 4) - 1900;
 	tm.tm_mon = digits(s + 5, 2) - 1;
@@ -99,15 +101,13 @@ exception_date(const char *s, time_t *until)
 	return true;
 }
 
-static bool
-read_name(const char *word, struct exception *e, char why[128])
+bool
+exception_target(const char *word, char name[STS_DOMAIN_MAX + 2])
 {
 	size_t dot = word[0] == '.' ? 1 : 0;
 
-	e->name[0] = '.';
-	if (domain_canon(word + dot, e->name + dot, NULL) != STS_OK)
-		return broken(why, "not a domain or .suffix", word);
-	return true;
+	name[0] = '.';
+	return domain_canon(word + dot, name + dot, NULL) == STS_OK;
 }
 
 /* Patterns as a policy has them, so that the policy's parser is the judge. */
@@ -229,6 +229,17 @@ is_whole(struct exception *e, const struct seen *seen, char why[128])
 	return true;
 }
 
+/* A line's end in the middle of it, say: nobody means that. */
+static bool
+has_control(const char *line)
+{
+	for (; *line != '\0'; line++)
+		if (*line != '\t' &&
+		    ((unsigned char)*line < ' ' || *line == 0x7f))
+			return true;
+	return false;
+}
+
 bool
 exception_parse(const char *line, struct exception *e, char *mx,
     char why[128])
@@ -242,12 +253,14 @@ exception_parse(const char *line, struct exception *e, char *mx,
 	e->mx = "";
 	if (strlen(line) >= sizeof copy)
 		return broken(why, "line too long", NULL);
+	if (has_control(line))
+		return broken(why, "a control character", line);
 	memcpy(copy, line, strlen(line) + 1);
 	word = next_word(&rest);
 	if (word == NULL)
 		return broken(why, "empty", NULL);
-	if (!read_name(word, e, why))
-		return false;
+	if (!exception_target(word, e->name))
+		return broken(why, "not a domain or .suffix", word);
 	while ((word = next_word(&rest)) != NULL)
 		if (!take_word(word, e, mx, &seen, why))
 			return false;
@@ -278,24 +291,10 @@ append(struct exceptions *x, const struct exception *e)
 	return true;
 }
 
-/* Drops the line's end and a comment line's all. */
-static const char *
-content(char *line)
-{
-	char *p = line;
-
-	line[strcspn(line, "\r\n")] = '\0';
-	while (scan_is_wsp(*p))
-		p++;
-	if (*p == '#')
-		*p = '\0';
-	return p;
-}
-
 struct source {
 	config_problem *tell;
 	void *arg;
-	unsigned line;
+	unsigned line; /* 0: the file as a whole */
 	unsigned problems;
 };
 
@@ -307,49 +306,61 @@ complain(struct source *s, const char *what)
 		s->tell(s->arg, s->line, what);
 }
 
-/* Whether the line was read to its end; else reads to there. */
-static bool
-is_complete(const char *line, FILE *in)
+const char *
+exception_content(char *line, size_t len)
 {
-	int ch;
+	if (len > 0 && line[len - 1] == '\n')
+		line[--len] = '\0';
+	if (len > 0 && line[len - 1] == '\r')
+		line[--len] = '\0';
+	while (scan_is_wsp(*line))
+		line++;
+	return *line == '\0' || *line == '#' ? NULL : line;
+}
 
-	if (strlen(line) + 1 < LINE_MAX_BYTES || strchr(line, '\n') != NULL)
+/* False: out of memory. */
+static bool
+read_line(char *line, size_t len, struct exceptions *x, struct source *s)
+{
+	char mx[LINE_MAX_BYTES];
+	char why[128];
+	struct exception e;
+	const char *text;
+
+	/* What comes after it nobody would see. */
+	if (memchr(line, '\0', len) != NULL) {
+		complain(s, "a NUL byte");
 		return true;
-	while ((ch = getc(in)) != EOF && ch != '\n')
-		;
-	return false;
+	}
+	text = exception_content(line, len);
+	if (text == NULL)
+		return true;
+	if (!exception_parse(text, &e, mx, why)) {
+		complain(s, why);
+		return true;
+	}
+	e.line = s->line;
+	return append(x, &e);
 }
 
 static bool
 read_lines(FILE *in, struct exceptions *x, struct source *s)
 {
-	char line[LINE_MAX_BYTES];
-	char mx[LINE_MAX_BYTES];
-	char why[128];
-	struct exception e;
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t len;
+	bool good = true;
 
-	while (fgets(line, sizeof line, in) != NULL) {
-		const char *text;
-
+	while (good && (len = getline(&line, &cap, in)) >= 0) {
 		s->line++;
-		if (!is_complete(line, in)) {
-			complain(s, "line too long");
-			continue;
-		}
-		text = content(line);
-		if (*text == '\0')
-			continue;
-		if (!exception_parse(text, &e, mx, why)) {
-			complain(s, why);
-			continue;
-		}
-		e.line = s->line;
-		if (!append(x, &e))
-			return false;
+		good = read_line(line, (size_t)len, x, s);
 	}
-	if (ferror(in))
+	free(line);
+	s->line = 0;
+	if (good && ferror(in))
 		complain(s, "cannot be read");
-	return true;
+	/* No memory for a line is no end of the file either. */
+	return good && (feof(in) || ferror(in));
 }
 
 struct exceptions *

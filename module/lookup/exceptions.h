@@ -29,7 +29,7 @@ struct exception {
 	enum exception_kind kind;
 	unsigned line;
 	char name[STS_DOMAIN_MAX + 2]; /* ".suffix" or a domain; canonical */
-	time_t until;                  /* 0: for good; else the first second after */
+	time_t until; /* 0: for good; else the first second after */
 	char why[EXCEPTION_WHY_MAX + 1];
 	const char *mx; /* joined by ':'; "" without */
 };
@@ -58,6 +58,12 @@ const char *exception_name(enum exception_kind kind);
  * why[128] when it is broken. */
 bool exception_parse(const char *line, struct exception *e, char *mx,
     char why[128]) STS_CHECKED;
+/* The name in its canonical form.  False: neither a domain nor a .suffix. */
+bool exception_target(const char *word, char name[STS_DOMAIN_MAX + 2])
+    STS_CHECKED;
+/* line[len], as it stands in the file, without its end and leading blanks;
+ * NULL when it is empty or a comment. */
+const char *exception_content(char *line, size_t len);
 /* "2027-01-31" (to the end of that day, UTC) or "2027-01-31T12:00:00Z" as the
  * first second after.  False when it is neither. */
 bool exception_date(const char *s, time_t *until) STS_CHECKED;

@@ -264,6 +264,9 @@ known_note_failed(struct quest *q)
 
 	t->asked_at = q->now;
 	t->outcome = q->why.status;
+	/* RFC 8461 10.2: for the alert that a policy cannot be renewed. */
+	if (q->live && !is_within(q, t->failing_since, STS_AGE_MAX))
+		t->failing_since = q->now;
 	t->failed_at = q->now;
 	memcpy(t->failed_id, q->id, sizeof t->failed_id);
 	memcpy(t->failed_word, q->why.word, sizeof t->failed_word);

@@ -125,7 +125,8 @@ static enum sts_status
 fetch_body(struct quest *q, char *body, size_t *len)
 {
 	const struct lookup_ops *ops = &q->l->ops;
-	int64_t deadline = clock_ms() + q->l->config.fetch_timeout * 1000;
+	int64_t deadline = clock_ms() +
+	    (int64_t)q->l->config.fetch_timeout * 1000;
 
 	if (body == NULL)
 		return error_set(&q->why, STS_NOMEM, "memory",
@@ -227,9 +228,11 @@ say_problem(void *arg, unsigned line, const char *text)
 {
 	const struct quest *q = arg;
 
-	if (q->l->ops.log == NULL)
-		return;
-	say_line(q->l, "%s line %u: %s", q->l->config.exceptions, line, text);
+	if (line > 0)
+		say_line(q->l, "%s line %u: %s", q->l->config.exceptions, line,
+		    text);
+	else
+		say_line(q->l, "%s: %s", q->l->config.exceptions, text);
 }
 
 /* The administrator's word on this domain, if there is one.  False: out of
@@ -248,6 +251,16 @@ find_exception(struct quest *q)
 	return true;
 }
 
+/* Whether the administrator's word is all that counts: nobody is asked. */
+static bool
+exception_decides(const struct quest *q)
+{
+	const struct exception *x = q->exception;
+
+	return x != NULL &&
+	    (x->kind == EXCEPTION_IGNORE || x->kind == EXCEPTION_ENFORCE);
+}
+
 static struct answer *
 find_answer(struct quest *q, const char *domain)
 {
@@ -260,7 +273,7 @@ find_answer(struct quest *q, const char *domain)
 		return verdict_plain(q, ANSWER_NOTADOMAIN);
 	if (!find_exception(q))
 		return NULL;
-	if (q->exception != NULL && (q->exception->kind == EXCEPTION_IGNORE || q->exception->kind == EXCEPTION_ENFORCE))
+	if (exception_decides(q))
 		return verdict_exempt(q);
 	if (known_read(q) != STS_OK)
 		return verdict_tempfail(q, q->why.word);
@@ -306,8 +319,9 @@ lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 		if (a != NULL)
 			return a;
 	}
-	q.dns_deadline = clock_ms() + l->config.dns_timeout * 1000;
-	q.deadline = q.dns_deadline + l->config.fetch_timeout * 1000;
+	q.dns_deadline = clock_ms() + (int64_t)l->config.dns_timeout * 1000;
+	q.deadline = q.dns_deadline +
+	    (int64_t)l->config.fetch_timeout * 1000;
 	q.cached = (flags & LOOKUP_NO_CACHE) == 0;
 	a = find_answer(&q, domain);
 	known_free(&q);
@@ -326,6 +340,7 @@ lookup_wants_prefetch(struct lookup *l, const char *domain)
 	q.now = l->ops.now(l->ops.arg);
 	/* Without a cache there is nothing to make warm. */
 	wants = domain_canon(domain, q.domain, NULL) == STS_OK &&
+	    find_exception(&q) && !exception_decides(&q) &&
 	    known_read(&q) == STS_OK && q.cached && known_is_due(&q);
 	known_free(&q);
 	return wants;

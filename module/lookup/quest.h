@@ -14,6 +14,16 @@
 #define DNS_BACKOFF 60    /* seconds */
 #define CLOCK_SLACK 300   /* seconds that a clock may be behind another's */
 
+/* What the events of this process have told of a delivery. */
+struct session {
+	enum {
+		SESSION_UNSEEN, /* no event of its beginning came here */
+		SESSION_CONNECTED,
+		SESSION_GREETED /* EHLO was answered */
+	} state;
+	char told[2 * STS_DOMAIN_MAX + 64]; /* domain, host, address */
+};
+
 struct lookup {
 	struct config config;
 	struct lookup_ops ops;
@@ -23,6 +33,7 @@ struct lookup {
 	struct memo memo;
 	struct answer *last; /* an answer that the memo does not hold */
 	bool told_unwritable; /* one log line a process is enough */
+	struct session session;
 };
 
 struct quest {

@@ -131,14 +131,14 @@ say_change(const struct quest *q, const struct entry *now)
 	if (was->kind != ENTRY_POLICY || was->mode != STS_ENFORCE)
 		return;
 	if (now->mode != STS_ENFORCE)
-		say(q, LOG_NOTHING,
-		    "downgrade: mode enforce (id=%s) becomes %s (id=%s)",
-		    was->id, mode_name(now->mode), now->id);
+		say_line(q->l,
+		    "downgrade: %s: mode enforce (id=%s) becomes %s (id=%s)",
+		    q->domain, was->id, mode_name(now->mode), now->id);
 	else if (!have_one_in_common(was->mx, now->mx))
-		say(q, LOG_NOTHING,
-		    "downgrade: none of the mx patterns of id=%s stands in "
-		    "id=%s, which permits %.200s",
-		    was->id, now->id, now->mx.p);
+		say_line(q->l,
+		    "downgrade: %s: none of the mx patterns of id=%s stands "
+		    "in id=%s, which permits %.200s",
+		    q->domain, was->id, now->id, now->mx.p);
 }
 
 /* --- exceptions ------------------------------------------------------------------ */
@@ -148,16 +148,19 @@ say_change(const struct quest *q, const struct entry *now)
 void
 say_exception(const struct quest *q, const struct exception *x)
 {
+	bool soon = x->until > 0 && x->until - q->now < RUNS_OUT_SOON;
 	char end[80] = "";
 	struct tm tm;
 
+	/* To look at it is not to use it. */
+	if ((q->flags & LOOKUP_CACHE_ONLY) != 0)
+		return;
 	if (x->until > 0 && gmtime_r(&x->until, &tm) != NULL)
 		(void)strftime(end, sizeof end,
-		    x->until - q->now < RUNS_OUT_SOON
-			? "; WARNING: it runs out soon, at %Y-%m-%dT%H:%M:%SZ"
-			: "; until %Y-%m-%dT%H:%M:%SZ",
+		    soon ? "; WARNING: it runs out soon, at %Y-%m-%dT%H:%M:%SZ"
+			 : "; until %Y-%m-%dT%H:%M:%SZ",
 		    &tm);
-	say(q, LOG_POLICY, "exception used: %s (line %u)%s%s%s",
-	    exception_name(x->kind), x->line, x->why[0] != '\0' ? ": " : "",
-	    x->why, end);
+	say(q, soon ? LOG_NOTHING : LOG_POLICY,
+	    "exception used: %s (line %u)%s%s%s", exception_name(x->kind),
+	    x->line, x->why[0] != '\0' ? ": " : "", x->why, end);
 }

@@ -18,6 +18,14 @@ draft_for(const struct quest *q, enum answer_status status, struct answer *a)
 	a->why = q->why;
 }
 
+/* Whether no policy is more than a testing one here. */
+static bool
+is_capped(const struct quest *q)
+{
+	return q->l->config.observe ||
+	    (q->exception != NULL && q->exception->kind == EXCEPTION_TESTING);
+}
+
 /* What the administrator makes of a policy: his exception, or observe mode.
  * Neither ever raises what is demanded but by mx patterns of his own. */
 static void
@@ -113,8 +121,14 @@ verdict_tempfail(const struct quest *q, const char *reason)
 	draft_for(q, ANSWER_ERROR, &a);
 	a.tempfail = true;
 	(void)error_set(&a.why, q->why.status, reason, "%s", q->why.text);
-	say(q, LOG_NOTHING, "cannot tell which policy is in force (%s): %s",
-	    reason, q->why.text);
+	/* Whatever that policy is, it holds nothing up. */
+	if (is_capped(q)) {
+		a.status = ANSWER_UNUSABLE;
+		a.tempfail = false;
+	}
+	say(q, LOG_NOTHING, "cannot tell which policy is in force (%s): %s%s",
+	    reason, q->why.text,
+	    a.tempfail ? "" : "; would have been deferred");
 	return answer_new(&a, none);
 }
 

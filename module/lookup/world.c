@@ -43,20 +43,47 @@ or_null(const char *path)
 	return path[0] == '\0' ? NULL : path;
 }
 
+static void
+fill_options(const struct config *c, struct fetch_options *o)
+{
+	memset(o, 0, sizeof *o);
+	o->helper = MTA_STS_FETCH;
+	o->ca_file = or_null(c->ca_file);
+	o->ca_path = or_null(c->ca_path);
+	o->allow_private_addresses = c->allow_private_addresses;
+	whose(c, &o->uid, &o->gid);
+}
+
 static enum sts_status
 fetch(void *arg, const char *domain, int64_t deadline, char *body, size_t cap,
     size_t *len, struct sts_error *err)
 {
-	const struct config *c = arg;
-	struct fetch_options o = {
-		.helper = MTA_STS_FETCH,
-		.ca_file = or_null(c->ca_file),
-		.ca_path = or_null(c->ca_path),
-		.allow_private_addresses = c->allow_private_addresses,
-	};
+	struct fetch_options o;
 
-	whose(c, &o.uid, &o.gid);
+	fill_options(arg, &o);
 	return fetch_policy(&o, domain, deadline, body, cap, len, err);
+}
+
+enum sts_status
+world_probe(const struct config *c, const char *host, int64_t deadline,
+    char line[WORLD_PROBE_LINE], struct sts_error *err)
+{
+	struct fetch_options o;
+	enum sts_status status;
+	size_t len;
+
+	fill_options(c, &o);
+	o.smtp = true;
+	status = fetch_policy(&o, host, deadline, line, WORLD_PROBE_LINE - 1,
+	    &len, err);
+	line[status == STS_OK ? len : 0] = '\0';
+	/* It has been reading a stranger's bytes. */
+	for (char *p = line; *p != '\0'; p++)
+		if (*p == '\n')
+			*p = '\0';
+		else if (!ascii_is_print(*p))
+			*p = '?';
+	return status;
 }
 
 void

@@ -5,10 +5,18 @@
 
 #include "lookup.h"
 
+#define WORLD_PROBE_LINE 256u /* bytes */
+
 /* Fills ops; log may be NULL.  config is borrowed for as long as the look-up
  * that takes ops lives. */
 void world_ops(struct lookup_ops *ops, const struct config *config,
     void (*log)(void *arg, const char *line));
+
+/* Looks at the mail host as an enforce policy would (fetch.h, smtp); line gets
+ * what the helper says, without a line's end. */
+enum sts_status world_probe(const struct config *config, const char *host,
+    int64_t deadline, char line[WORLD_PROBE_LINE], struct sts_error *err)
+    STS_CHECKED;
 
 /* Starts `mta-sts prefetch --foreground DOMAIN` in the background as the
  * owner of the cache; nobody waits for it.  domain is canonical. */

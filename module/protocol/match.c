@@ -58,7 +58,7 @@ read_host(const char *host, struct bytes *name)
 			return false;
 	if (name->len > 0 && host[name->len - 1] == '.')
 		name->len--;
-	return name->len > 0;
+	return true;
 }
 
 static bool

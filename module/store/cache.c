@@ -3,7 +3,7 @@
 #include "cache.h"
 #include <stdlib.h>
 #include <string.h>
-#include "tdbfile.h"
+#include "tdbcare.h"
 
 /* An attacker who makes us ask for a million names of his must not fill the
  * disk.  Absences may be forgotten at any time; policies may not, so that the
@@ -162,6 +162,10 @@ merged(const struct trial *theirs, const struct trial *ours)
 
 	t.marked_at = later(ours->marked_at, theirs->marked_at);
 	t.tried_at = later(ours->tried_at, theirs->tried_at);
+	if (ours->failing_since == 0 ||
+	    (theirs->failing_since > 0 &&
+		theirs->failing_since < ours->failing_since))
+		t.failing_since = theirs->failing_since;
 	if (theirs->failed_at > ours->failed_at) {
 		t.failed_at = theirs->failed_at;
 		memcpy(t.failed_id, theirs->failed_id, sizeof t.failed_id);
@@ -240,4 +244,61 @@ cache_walk(struct cache *c, bool absences,
 
 	return tdbfile_walk(absences ? &c->absent : &c->policies, decode_each,
 	    &w, err);
+}
+
+/* --- once a day ------------------------------------------------------------- */
+
+uint64_t
+cache_size(struct cache *c, bool absences)
+{
+	return tdbfile_size(absences ? &c->absent : &c->policies);
+}
+
+enum sts_status
+cache_check(struct cache *c, struct sts_error *err)
+{
+	return tdbcare_check(&c->policies, err);
+}
+
+enum sts_status
+cache_mend(struct cache *c, struct sts_error *err)
+{
+	return tdbcare_mend(&c->policies, err);
+}
+
+enum sts_status
+cache_save(struct cache *c, uint64_t *size, struct sts_error *err)
+{
+	return tdbcare_save(&c->policies, size, err);
+}
+
+enum sts_status
+cache_compact(struct cache *c, struct sts_error *err)
+{
+	return tdbcare_compact(&c->policies, NULL, NULL, err);
+}
+
+struct sieve {
+	bool (*keep)(void *arg, const struct entry *absence);
+	void *arg;
+};
+
+static bool
+is_wanted(void *arg, const char *key, struct bytes value)
+{
+	const struct sieve *s = arg;
+	struct entry e;
+
+	return entry_decode(value.p, value.len, key, &e, NULL) == STS_OK &&
+	    e.kind == ENTRY_ABSENCE && s->keep(s->arg, &e);
+}
+
+enum sts_status
+cache_sift_absences(struct cache *c,
+    bool (*keep)(void *arg, const struct entry *absence), void *arg,
+    struct sts_error *err)
+{
+	struct sieve s = { keep, arg };
+
+	return tdbcare_compact(&c->absent, is_wanted, &s, err);
 }

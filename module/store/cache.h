@@ -60,4 +60,24 @@ enum sts_status cache_walk(struct cache *c, bool absences,
 	const struct entry *e),
     void *arg, struct sts_error *err) STS_CHECKED;
 
+/* --- once a day (tdbcare.h) ---------------------------------------------- */
+
+/* Of policies.tdb (absences == false) or absent.tdb, in bytes; 0: not there. */
+uint64_t cache_size(struct cache *c, bool absences);
+/* Looks at all of policies.tdb; STS_OK: sound, STS_DAMAGED, STS_WAIT: nobody
+ * can tell within a second. */
+enum sts_status cache_check(struct cache *c, struct sts_error *err) STS_CHECKED;
+/* The same, and what is damaged is replaced by the last good copy. */
+enum sts_status cache_mend(struct cache *c, struct sts_error *err) STS_CHECKED;
+/* Writes the last good copy of policies.tdb, *size bytes. */
+enum sts_status cache_save(struct cache *c, uint64_t *size,
+    struct sts_error *err) STS_CHECKED;
+/* Rewrites policies.tdb without waste; STS_WAIT: not this time. */
+enum sts_status cache_compact(struct cache *c, struct sts_error *err)
+    STS_CHECKED;
+/* Rewrites absent.tdb with only those that keep() wants. */
+enum sts_status cache_sift_absences(struct cache *c,
+    bool (*keep)(void *arg, const struct entry *absence), void *arg,
+    struct sts_error *err) STS_CHECKED;
+
 #endif

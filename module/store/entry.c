@@ -28,7 +28,8 @@ enum {
 	AT_ID = 96,
 	AT_FAILED_ID = 128,
 	AT_FAILED_WORD = 160,
-	AT_MX = 192
+	AT_FAILING = 192,
+	AT_MX = 200
 };
 
 static void
@@ -98,6 +99,7 @@ entry_encode(const struct entry *e, const char *key, char *buf)
 	put(buf, AT_LENGTH, len, 4);
 	put_time(buf, AT_ASKED, t->asked_at);
 	put_time(buf, AT_FAILED, t->failed_at);
+	put_time(buf, AT_FAILING, t->failing_since);
 	put_time(buf, AT_MARKED, t->marked_at);
 	put_time(buf, AT_TRIED, t->tried_at);
 	put_time(buf, AT_FETCHED, e->fetched_at);
@@ -175,6 +177,7 @@ read_trial(const char *buf, struct trial *t)
 {
 	t->asked_at = get_time(buf, AT_ASKED);
 	t->failed_at = get_time(buf, AT_FAILED);
+	t->failing_since = get_time(buf, AT_FAILING);
 	t->marked_at = get_time(buf, AT_MARKED);
 	t->tried_at = get_time(buf, AT_TRIED);
 	t->outcome = (enum sts_status)get(buf, AT_OUTCOME, 4);

@@ -18,6 +18,7 @@
 struct trial {
 	int64_t asked_at; /* the TXT record was looked for */
 	enum sts_status outcome; /* STS_OK: found, same id as the policy's */
+	int64_t failing_since; /* no fetch worked since the first that failed */
 	int64_t failed_at; /* the last fetch failed ... */
 	char failed_id[STS_ID_MAX + 1]; /* ... for this id ... */
 	char failed_word[STS_WORD_MAX + 1]; /* ... because of this */

@@ -179,16 +179,22 @@ history_each(struct history *h, const char *domain,
 	if (status != STS_OK)
 		return status;
 	s = scan_over(value.p, value.len);
-	while (read_item(&s, &item))
+	status = STS_MISS;
+	while (read_item(&s, &item)) {
 		each(arg, &item);
-	return STS_OK;
+		status = STS_OK;
+	}
+	return status;
 }
 
-void
-history_forget(struct history *h, const char *domain)
+enum sts_status
+history_forget(struct history *h, const char *domain, struct sts_error *err)
 {
-	enum sts_status status = tdbfile_delete(&h->file, domain, NULL);
+	return tdbfile_delete(&h->file, domain, err);
+}
 
-	/* Not there is as good as gone. */
-	(void)status;
+enum sts_status
+history_clear(struct history *h, struct sts_error *err)
+{
+	return tdbfile_reset(&h->file, err);
 }

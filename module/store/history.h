@@ -29,10 +29,16 @@ void history_free(struct history *h); /* or NULL */
  * and max_age.  What cannot be kept is not kept. */
 void history_add(struct history *h, const char *domain, const struct entry *e);
 /* Calls each() for every policy known of domain, newest first.  STS_OK, or
- * STS_MISS; STS_SYSTEM when the file cannot be read. */
+ * STS_MISS; STS_ABSENT, STS_SYSTEM as tdbfile_get() has it.  each() must not
+ * call h. */
 enum sts_status history_each(struct history *h, const char *domain,
     void (*each)(void *arg, const struct history_item *item), void *arg,
     struct sts_error *err) STS_CHECKED;
-void history_forget(struct history *h, const char *domain);
+/* STS_OK, or STS_MISS when there was nothing. */
+enum sts_status history_forget(struct history *h, const char *domain,
+    struct sts_error *err) STS_CHECKED;
+/* Forgets everything. */
+enum sts_status history_clear(struct history *h, struct sts_error *err)
+    STS_CHECKED;
 
 #endif

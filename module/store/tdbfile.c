@@ -39,8 +39,8 @@ tdbfile_close(struct tdbfile *f)
 	f->tdb = NULL;
 }
 
-static enum sts_status
-ready(struct tdbfile *f, struct sts_error *err)
+enum sts_status
+tdbfile_open(struct tdbfile *f, struct sts_error *err)
 {
 	f->error = TDB_SUCCESS;
 	f->os_error = 0;
@@ -117,9 +117,21 @@ wait_for_lock(struct tdbfile *f, TDB_DATA key,
 	return failed(f);
 }
 
+/* TDB looks at the beginning of a file when it opens it and never again. */
+static bool
+begins_well(const struct tdbfile *f)
+{
+	char head[TDBFILE_HEAD];
+
+	return pread(tdb_fd(f->tdb), head, sizeof head, 0) == sizeof head &&
+	    memcmp(head, f->head, sizeof head) == 0;
+}
+
 struct search {
 	TDB_DATA key;
+	unsigned chains;
 	bool found;
+	bool strange; /* a key that does not belong into this chain */
 };
 
 static int
@@ -132,23 +144,28 @@ compare_key(struct tdb_context *t, TDB_DATA key, TDB_DATA value, void *arg)
 	if (key.dsize == s->key.dsize &&
 	    memcmp(key.dptr, s->key.dptr, key.dsize) == 0)
 		s->found = true;
+	/* TDB_INCOMPATIBLE_HASH is this one. */
+	if (tdb_jenkins_hash(&key) % s->chains !=
+	    tdb_jenkins_hash(&s->key) % s->chains)
+		s->strange = true;
 	return 0;
 }
 
-/* TDB takes a key that it cannot read for another one, and a file that was
- * filled with zeros under its hands for an empty one.  A false miss is what an
- * attacker wants (RFC 8461 10.2), so look again. */
+/* TDB takes a key that is damaged, or that it cannot read, for another one,
+ * and a file that was filled with zeros under its hands for an empty one.  A
+ * false miss is what an attacker wants (RFC 8461 10.2), so look again. */
 static bool
 is_surely_missing(struct tdbfile *f, TDB_DATA key)
 {
-	struct search s = { key, false };
-	char head[TDBFILE_HEAD];
+	struct search s = { key, (unsigned)tdb_hash_size(f->tdb), false,
+		false };
 
-	if (pread(tdb_fd(f->tdb), head, sizeof head, 0) != sizeof head ||
-	    memcmp(head, f->head, sizeof head) != 0)
+	if (!begins_well(f))
 		return failed_by(f, TDB_ERR_CORRUPT);
 	if (tdb_traverse_key_chain(f->tdb, key, compare_key, &s) < 0)
 		return failed(f);
+	if (s.strange)
+		return failed_by(f, TDB_ERR_CORRUPT);
 	return !s.found || failed_by(f, TDB_ERR_IO);
 }
 
@@ -191,7 +208,7 @@ enum sts_status
 tdbfile_get(struct tdbfile *f, const char *key, struct bytes *value,
     struct sts_error *err)
 {
-	enum sts_status status = ready(f, err);
+	enum sts_status status = tdbfile_open(f, err);
 
 	if (status != STS_OK)
 		return status;
@@ -206,7 +223,7 @@ tdbfile_size(struct tdbfile *f)
 {
 	struct stat st;
 
-	if (ready(f, NULL) != STS_OK || fstat(tdb_fd(f->tdb), &st) != 0)
+	if (tdbfile_open(f, NULL) != STS_OK || fstat(tdb_fd(f->tdb), &st) != 0)
 		return 0;
 	return (uint64_t)st.st_size;
 }
@@ -266,7 +283,7 @@ static enum sts_status
 read_chain(struct tdbfile *f, unsigned i, struct chain *c,
     struct sts_error *err)
 {
-	enum sts_status status = ready(f, err);
+	enum sts_status status = tdbfile_open(f, err);
 
 	if (status != STS_OK)
 		return status;
@@ -339,6 +356,8 @@ store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
 {
 	if (!tdbmend_comes_free(tdb_fd(f->tdb), 0, 0))
 		return failed_by(f, TDB_ERR_LOCK);
+	if (!begins_well(f))
+		return failed_by(f, TDB_ERR_CORRUPT);
 	errno = 0;
 	if (tdb_transaction_start(f->tdb) != 0)
 		return failed(f);
@@ -376,23 +395,31 @@ put_once(struct tdbfile *f, const char *key, struct bytes value,
 	return status;
 }
 
+/* Whether a change has to be made once more: the file was to blame and is
+ * mended, or it was set aside, or copied without its waste, meanwhile: what
+ * went into the old one is lost. */
+static bool
+once_more(struct tdbfile *f, enum sts_status status, unsigned *tries)
+{
+	if ((*tries)++ > 0)
+		return false;
+	if (status == STS_OK)
+		return !tdbmend_is_current(f);
+	return is_mended(f, status);
+}
+
 enum sts_status
 tdbfile_put(struct tdbfile *f, const char *key, struct bytes value,
     uint64_t size_max, struct sts_error *err)
 {
-	enum sts_status status = ready(f, err);
+	enum sts_status status;
+	unsigned tries = 0;
 
-	if (status != STS_OK)
-		return status;
-	status = put_once(f, key, value, size_max, err);
-	if (is_mended(f, status))
-		return put_once(f, key, value, size_max, err);
-	/* What went into a file that was set aside meanwhile is not kept. */
-	if (status == STS_OK && !tdbmend_is_current(f)) {
-		status = ready(f, err);
+	do {
+		status = tdbfile_open(f, err);
 		if (status == STS_OK)
 			status = put_once(f, key, value, size_max, err);
-	}
+	} while (once_more(f, status, &tries));
 	return status;
 }
 
@@ -417,27 +444,28 @@ delete_once(struct tdbfile *f, const char *key, struct sts_error *err)
 enum sts_status
 tdbfile_delete(struct tdbfile *f, const char *key, struct sts_error *err)
 {
-	enum sts_status status = ready(f, err);
+	enum sts_status status;
+	bool deleted = false;
+	unsigned tries = 0;
 
-	if (status != STS_OK)
-		return status;
-	status = delete_once(f, key, err);
-	if (is_mended(f, status))
-		status = delete_once(f, key, err);
-	return status;
+	do {
+		status = tdbfile_open(f, err);
+		if (status == STS_OK)
+			status = delete_once(f, key, err);
+		deleted = deleted || status == STS_OK;
+	} while (once_more(f, status, &tries));
+	return status == STS_MISS && deleted ? STS_OK : status;
 }
 
-enum sts_status
-tdbfile_patch(struct tdbfile *f, const char *key,
+static enum sts_status
+patch_once(struct tdbfile *f, const char *key,
     bool (*change_it)(void *arg, char *buf, size_t len), void *arg,
     struct sts_error *err)
 {
-	enum sts_status status = ready(f, err);
 	TDB_DATA k = key_of(key);
 	TDB_DATA d;
+	enum sts_status status;
 
-	if (status != STS_OK)
-		return status;
 	if (!wait_for_lock(f, k, tdb_chainlock_nonblock))
 		return trouble(f, "cache-write", err);
 	status = fetch(f, k, &d, err);
@@ -449,6 +477,22 @@ tdbfile_patch(struct tdbfile *f, const char *key,
 	}
 	free(d.dptr);
 	(void)tdb_chainunlock(f->tdb, k);
+	return status;
+}
+
+enum sts_status
+tdbfile_patch(struct tdbfile *f, const char *key,
+    bool (*change_it)(void *arg, char *buf, size_t len), void *arg,
+    struct sts_error *err)
+{
+	enum sts_status status;
+	unsigned tries = 0;
+
+	do {
+		status = tdbfile_open(f, err);
+		if (status == STS_OK)
+			status = patch_once(f, key, change_it, arg, err);
+	} while (once_more(f, status, &tries));
 	return status;
 }
 

@@ -4,8 +4,8 @@
  * The file is opened on first use, O_RDWR with TDB's locks and without mmap,
  * under the effective user of its directory's owner; the handle is given up
  * after a fork, and when the file has been replaced.  What is missing or
- * damaged is mended on the way (tdbmend.h).  These two are the only users of
- * tdb.h. */
+ * damaged is mended on the way (tdbmend.h), and what has grown is cared for
+ * once a day (tdbcare.h).  These three are the only users of tdb.h. */
 #ifndef TDBFILE_H
 #define TDBFILE_H
 
@@ -40,6 +40,10 @@ struct tdbfile {
 	unsigned char *got; /* the last value read */
 };
 
+/* Makes sure that f->tdb is the file of that name and open in this process, as
+ * all functions below do first.  STS_ABSENT, STS_SYSTEM ("cache-open"). */
+enum sts_status tdbfile_open(struct tdbfile *f, struct sts_error *err)
+    STS_CHECKED;
 void tdbfile_close(struct tdbfile *f);
 
 /* The value under key, borrowed until the next call on f.  STS_OK, STS_MISS,

@@ -17,7 +17,7 @@
 #define HASH_SIZE 10007
 #define MODE 0640
 #define LOCK_WAIT_MS 2000
-#define PATH_ROOM 512
+#define PATH_ROOM TDBMEND_PATH
 
 /* What can be said of a file. */
 enum condition {
@@ -36,9 +36,8 @@ struct mending {
 	int error; /* errno, when there is no file now */
 };
 
-/* "DIR/NAMEsuffix"; false when that is too long. */
-static bool
-path_of(const struct tdbfile *f, const char *suffix, char path[PATH_ROOM])
+bool
+tdbmend_path(const struct tdbfile *f, const char *suffix, char path[PATH_ROOM])
 {
 	int n = snprintf(path, PATH_ROOM, "%s/%s%s", f->dir, f->name, suffix);
 
@@ -63,6 +62,20 @@ cannot_open(const struct tdbfile *f, int error, struct sts_error *err)
 {
 	return error_set(err, STS_SYSTEM, "cache-open", "%s/%s: %s", f->dir,
 	    f->name, error == 0 ? "damaged" : strerror(error));
+}
+
+/* owner_enter(); STS_ABSENT when there is no directory. */
+static enum sts_status
+enter(const struct tdbfile *f, struct owner *o, struct sts_error *err)
+{
+	struct sts_error why = { 0 };
+	enum sts_status status = owner_enter(f->dir, o, &why);
+
+	if (status == STS_OK)
+		return STS_OK;
+	if (strcmp(why.word, "cache-missing") == 0)
+		status = STS_ABSENT;
+	return error_set(err, status, why.word, "%s", why.text);
 }
 
 /* --- opening ---------------------------------------------------------- */
@@ -94,7 +107,8 @@ open_tdb(const struct tdbfile *f, const char *path, int flags)
 
 	errno = 0;
 	t = tdb_open(path, HASH_SIZE,
-	    TDB_NOMMAP | (f->durable ? 0 : TDB_NOSYNC),
+	    TDB_NOMMAP | TDB_INCOMPATIBLE_HASH |
+		(f->durable ? 0 : TDB_NOSYNC),
 	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, MODE);
 	/* Whoever started Exim may have TDB_NO_FSYNC in his environment. */
 	if (t != NULL && f->durable)
@@ -128,14 +142,15 @@ open_file(struct tdbfile *f)
 	struct stat st;
 	int fd;
 
-	if (!path_of(f, "", path) || !may_be_opened(path))
+	if (!tdbmend_path(f, "", path) || !may_be_opened(path))
 		return false;
 	f->tdb = open_tdb(f, path, 0);
 	if (f->tdb == NULL)
 		return false;
 	fd = tdb_fd(f->tdb);
 	errno = EIO;
-	if (fstat(fd, &st) != 0 ||
+	/* With another hash size TDB would look in the wrong places. */
+	if (tdb_hash_size(f->tdb) != HASH_SIZE || fstat(fd, &st) != 0 ||
 	    pread(fd, f->head, sizeof f->head, 0) != sizeof f->head) {
 		int keep = errno;
 
@@ -155,7 +170,7 @@ tdbmend_is_current(const struct tdbfile *f)
 	char path[PATH_ROOM];
 	struct stat st;
 
-	return f->tdb != NULL && f->pid == getpid() && path_of(f, "", path) &&
+	return f->tdb != NULL && f->pid == getpid() && tdbmend_path(f, "", path) &&
 	    lstat(path, &st) == 0 && st.st_ino == f->ino &&
 	    st.st_dev == f->dev;
 }
@@ -205,8 +220,8 @@ examine(struct tdbfile *f)
 
 /* --- making; all of it as the owner, under lock 0 --------------------- */
 
-static bool
-sync_path(const char *path, int flags)
+bool
+tdbmend_sync(const char *path, int flags)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
 	bool ok;
@@ -218,16 +233,26 @@ sync_path(const char *path, int flags)
 	return ok;
 }
 
+struct tdb_context *
+tdbmend_create(const struct tdbfile *f, const char *path)
+{
+	struct tdb_context *t;
+
+	(void)unlink(path);
+	t = open_tdb(f, path, O_CREAT | O_EXCL);
+	if (t != NULL && fchmod(tdb_fd(t), MODE) != 0) { /* whatever umask is */
+		(void)tdb_close(t);
+		t = NULL;
+	}
+	return t;
+}
+
 static bool
 make_empty(const struct tdbfile *f, const char *path)
 {
-	struct tdb_context *t = open_tdb(f, path, O_CREAT | O_EXCL);
-	bool ok;
+	struct tdb_context *t = tdbmend_create(f, path);
 
-	if (t == NULL)
-		return false;
-	ok = fchmod(tdb_fd(t), MODE) == 0; /* whatever the umask is */
-	return tdb_close(t) == 0 && ok;
+	return t != NULL && tdb_close(t) == 0;
 }
 
 static bool
@@ -288,7 +313,7 @@ make_from_copy(const struct tdbfile *f, const char *path)
 	struct tdb_context *t;
 	enum condition c;
 
-	if (!path_of(f, ".1", copy))
+	if (!tdbmend_path(f, ".1", copy))
 		return UNKNOWN;
 	if (!copy_file(copy, path))
 		return condition_by(errno);
@@ -314,11 +339,9 @@ make_fresh(const struct tdbfile *f, const char *fresh, bool want_copy,
 	m->copy_damaged = copy == DAMAGED;
 	if (copy == UNKNOWN)
 		return false;
-	if (copy == DAMAGED)
-		(void)unlink(fresh);
 	m->begun = copy != SOUND;
 	return (copy == SOUND || make_empty(f, fresh)) &&
-	    (!f->durable || sync_path(fresh, 0));
+	    (!f->durable || tdbmend_sync(fresh, 0));
 }
 
 /* Puts a new file in the place of whatever is there. */
@@ -327,7 +350,7 @@ make_file(const struct tdbfile *f, bool want_copy, struct mending *m)
 {
 	char path[PATH_ROOM], fresh[PATH_ROOM];
 
-	if (!path_of(f, "", path) || !path_of(f, ".new", fresh)) {
+	if (!tdbmend_path(f, "", path) || !tdbmend_path(f, ".new", fresh)) {
 		m->error = errno;
 		return false;
 	}
@@ -337,7 +360,7 @@ make_file(const struct tdbfile *f, bool want_copy, struct mending *m)
 		(void)unlink(fresh); /* the disk may be full */
 		return false;
 	}
-	if (f->durable && !sync_path(f->dir, O_DIRECTORY)) {
+	if (f->durable && !tdbmend_sync(f->dir, O_DIRECTORY)) {
 		m->error = errno;
 		return false;
 	}
@@ -349,7 +372,7 @@ set_aside(const struct tdbfile *f)
 {
 	char path[PATH_ROOM], aside[PATH_ROOM];
 
-	if (!path_of(f, "", path) || !path_of(f, ".damaged", aside))
+	if (!tdbmend_path(f, "", path) || !tdbmend_path(f, ".damaged", aside))
 		return false;
 	return (f->durable ? rename(path, aside) : unlink(path)) == 0;
 }
@@ -396,7 +419,7 @@ mend(struct tdbfile *f, struct sts_error *err)
 	struct mending m = { 0 };
 	struct flight lock;
 	struct owner o;
-	enum sts_status status = owner_enter(f->dir, &o, err);
+	enum sts_status status = enter(f, &o, err);
 
 	if (status != STS_OK)
 		return status;
@@ -417,16 +440,12 @@ mend(struct tdbfile *f, struct sts_error *err)
 enum sts_status
 tdbmend_open(struct tdbfile *f, struct sts_error *err)
 {
-	struct sts_error why = { 0 };
 	struct owner o;
-	enum sts_status status = owner_enter(f->dir, &o, &why);
+	enum sts_status status = enter(f, &o, err);
 	int error = 0;
 
-	if (status != STS_OK) {
-		if (strcmp(why.word, "cache-missing") == 0)
-			status = STS_ABSENT;
-		return error_set(err, status, why.word, "%s", why.text);
-	}
+	if (status != STS_OK)
+		return status;
 	if (!open_file(f))
 		error = errno;
 	owner_leave(&o);
@@ -456,7 +475,7 @@ forget_copy(const struct tdbfile *f)
 	char copy[PATH_ROOM];
 
 	return !f->durable ||
-	    (path_of(f, ".1", copy) && (unlink(copy) == 0 || errno == ENOENT));
+	    (tdbmend_path(f, ".1", copy) && (unlink(copy) == 0 || errno == ENOENT));
 }
 
 enum sts_status
@@ -465,7 +484,7 @@ tdbmend_renew(struct tdbfile *f, struct sts_error *err)
 	struct mending m = { 0 };
 	struct flight lock;
 	struct owner o;
-	enum sts_status status = owner_enter(f->dir, &o, err);
+	enum sts_status status = enter(f, &o, err);
 
 	if (status != STS_OK)
 		return status;

@@ -25,6 +25,19 @@ bool tdbmend_replace(struct tdbfile *f) STS_CHECKED;
 enum sts_status tdbmend_renew(struct tdbfile *f, struct sts_error *err)
     STS_CHECKED;
 
+/* --- for tdbcare.c; as the owner ----------------------------------------- */
+
+#define TDBMEND_PATH 512
+
+/* "DIR/NAMEsuffix"; false when that is too long. */
+bool tdbmend_path(const struct tdbfile *f, const char *suffix,
+    char path[TDBMEND_PATH]) STS_CHECKED;
+/* A new file, empty and open, in the place of whatever has that name; NULL
+ * and errno. */
+struct tdb_context *tdbmend_create(const struct tdbfile *f, const char *path);
+/* fsync of a directory, or of any file. */
+bool tdbmend_sync(const char *path, int flags) STS_CHECKED;
+
 /* TDB waits without end for whoever holds its locks.  Those are held for
  * milliseconds, unless somebody was stopped or his disk hangs: so look first.
  * True when nobody is about to write in the len bytes (0: all) from `from` of

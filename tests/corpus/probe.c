@@ -25,7 +25,7 @@
 static void
 die(const char *why)
 {
-	fprintf(stderr, "probe: %s\n", why);
+	(void)fprintf(stderr, "probe: %s\n", why);
 	exit(3);
 }
 

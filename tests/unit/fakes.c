@@ -19,7 +19,7 @@ static struct lookup *lookup;
 static char log_room[65536];
 static struct text log_text;
 
-/* --- the fakes ------------------------------------------------------------- */
+/* --- the fakes ----------------------------------------------------------- */
 
 static time_t
 now(void *arg)
@@ -112,7 +112,7 @@ log_line(void *arg, const char *line)
 	text_add(&log_text, "\n");
 }
 
-/* --- the world ------------------------------------------------------------- */
+/* --- the world ----------------------------------------------------------- */
 
 struct lookup *
 fakes_lookup(void)
@@ -179,7 +179,8 @@ remove_dir(const char *dir)
 	if (d == NULL)
 		return;
 	while ((e = readdir(d)) != NULL)
-		(void)unlinkat(dirfd(d), e->d_name, 0);
+		if (unlinkat(dirfd(d), e->d_name, 0) != 0)
+			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 	(void)closedir(d);
 	(void)rmdir(dir);
 }
@@ -213,7 +214,7 @@ fakes_calm(struct fakes *f)
 	text_init(&log_text, log_room, sizeof log_room);
 }
 
-/* --- what others say ------------------------------------------------------- */
+/* --- what others say ----------------------------------------------------- */
 
 void
 fakes_records(struct fakes *f, size_t n, const char *const record[])
@@ -254,7 +255,7 @@ fakes_https_fails(struct fakes *f, enum sts_status why, const char *word)
 	f->https_word = word;
 }
 
-/* --- questions ------------------------------------------------------------- */
+/* --- questions ----------------------------------------------------------- */
 
 const struct answer *
 fakes_ask_for(struct fakes *f, const char *domain, unsigned flags)
@@ -275,7 +276,7 @@ fakes_ask_again(struct fakes *f, const char *domain)
 	return lookup_domain(lookup, domain, LOOKUP_PLAIN);
 }
 
-/* --- other processes ------------------------------------------------------- */
+/* --- other processes ----------------------------------------------------- */
 
 pid_t
 fakes_fork(struct fakes *f, void (*run)(struct fakes *f))
@@ -305,13 +306,21 @@ fakes_wait(pid_t pid)
 }
 
 void
+fakes_until(const atomic_uint *counter)
+{
+	for (int ms = 0; ms < 5000 && *counter == 0; ms++)
+		(void)poll(NULL, 0, 1);
+	assert_int_not_equal(*counter, 0);
+}
+
+void
 fakes_say(struct fakes *f)
 {
 	(void)snprintf(f->said, sizeof f->said, "%s",
 	    fakes_ask(f, "example.com")->line);
 }
 
-/* --- the cache ------------------------------------------------------------- */
+/* --- the cache ----------------------------------------------------------- */
 
 void
 fakes_cache_policy(struct fakes *f, const char *id, const char *text)
@@ -332,9 +341,9 @@ fakes_stored(struct fakes *f, const char *domain, struct entry *e)
 void
 fakes_store(struct fakes *f, const char *domain, const struct entry *e)
 {
-	assert_int_equal(
-	    cache_put(lookup_cache(fakes_restart(f)), domain, e, NULL),
+	assert_int_equal(cache_put(lookup_cache(lookup), domain, e, NULL),
 	    STS_OK);
+	(void)fakes_restart(f);
 }
 
 const char *
@@ -350,7 +359,7 @@ void
 fakes_damage(struct fakes *f, const char *what, size_t len)
 {
 	int fd = open(fakes_path(f, "policies.tdb"), O_RDWR | O_CLOEXEC);
-	struct stat st;
+	struct stat st = { 0 };
 	char *p;
 	char *found;
 
@@ -366,7 +375,7 @@ fakes_damage(struct fakes *f, const char *what, size_t len)
 	(void)close(fd);
 }
 
-/* --- what a test wants ----------------------------------------------------- */
+/* --- what a test wants --------------------------------------------------- */
 
 void
 fakes_assert_answer(const struct answer *a, const char *mode,

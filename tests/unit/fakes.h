@@ -24,10 +24,11 @@
 #define WEEK (7 * DAY)
 
 /* A policy text of one mx. */
-#define POLICY_TEXT(mode, max_age, mx)                                       \
+#define POLICY_TEXT(mode, max_age, mx)                                        \
 	"version: STSv1\r\nmode: " mode "\r\nmax_age: " max_age "\r\nmx: " mx \
 	"\r\n"
 #define ENFORCE_TEXT POLICY_TEXT("enforce", "604800", "mx.example.com")
+#define TESTING_TEXT POLICY_TEXT("testing", "604800", "mx.example.com")
 
 struct fakes {
 	const void *row; /* of FLOW_ROWS() */
@@ -55,7 +56,7 @@ struct fakes {
 	char fetched_name[300];
 	char started_name[300];
 	char said[400]; /* by fakes_say() */
-	atomic_int right; /* of a crowd: how many got what they should */
+	atomic_uint right; /* of a crowd: how many got what they should */
 };
 
 /* Set-up and tear-down of a test: *state is a struct fakes with an empty cache
@@ -89,6 +90,8 @@ const struct answer *fakes_ask_again(struct fakes *f, const char *domain);
 pid_t fakes_fork(struct fakes *f, void (*run)(struct fakes *f));
 /* Waits for it, ten seconds at most: true when it ended in order. */
 bool fakes_wait(pid_t pid);
+/* Waits until another process has counted: five seconds at most. */
+void fakes_until(const atomic_uint *counter);
 /* For run(): asks as a new process does and leaves the line in f->said. */
 void fakes_say(struct fakes *f);
 
@@ -98,7 +101,7 @@ void fakes_cache_policy(struct fakes *f, const char *id, const char *text);
  * call. */
 enum sts_status fakes_stored(struct fakes *f, const char *domain,
     struct entry *e);
-/* Puts e there. */
+/* Puts e there; its strings may be what fakes_stored() gave. */
 void fakes_store(struct fakes *f, const char *domain, const struct entry *e);
 /* "DIR/name"; static. */
 const char *fakes_path(const struct fakes *f, const char *name);
@@ -107,15 +110,15 @@ const char *fakes_path(const struct fakes *f, const char *name);
 void fakes_damage(struct fakes *f, const char *what, size_t len);
 
 /* Asserts mode and status of the answer. */
-#define assert_answer(a, mode, status)                                       \
+#define assert_answer(a, mode, status) \
 	fakes_assert_answer((a), (mode), (status), __FILE__, __LINE__)
 void fakes_assert_answer(const struct answer *a, const char *mode,
     const char *status, const char *file, int line);
 /* Asserts how often DNS and the policy host were asked since all was calm. */
-#define assert_asked(f, dns, https)                                          \
-	do {                                                                 \
-		assert_int_equal((f)->asked, (dns));                         \
-		assert_int_equal((f)->fetched, (https));                     \
+#define assert_asked(f, dns, https)                      \
+	do {                                             \
+		assert_int_equal((f)->asked, (dns));     \
+		assert_int_equal((f)->fetched, (https)); \
 	} while (0)
 
 /* One cmocka test with such a world. */
@@ -123,8 +126,8 @@ void fakes_assert_answer(const struct answer *a, const char *mode,
 	cmocka_unit_test_setup_teardown(function, fakes_begin, fakes_end)
 /* As RUN_ROWS() of rows.h, each row with such a world: check() finds it in
  * its field row. */
-#define FLOW_ROWS(table, check)                             \
-	fakes_run_rows(#table, table, sizeof((table)[0]),   \
+#define FLOW_ROWS(table, check)                           \
+	fakes_run_rows(#table, table, sizeof((table)[0]), \
 	    sizeof(table) / sizeof((table)[0]), check)
 int fakes_run_rows(const char *group, const void *rows, size_t size, size_t n,
     CMUnitTestFunction check);

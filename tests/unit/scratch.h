@@ -45,6 +45,9 @@ int scratch_rows(const char *group, const void *rows, size_t size, size_t n,
     CMUnitTestFunction check);
 
 void scratch_only_root(void); /* skips the test, aloud, for others */
+uid_t scratch_owner(void);     /* who owns the directory */
+/* This process, a child, is now uid's alone, with the group of that number. */
+bool scratch_become(uid_t uid);
 
 /* Another process's handle: nothing is inherited from the one before. */
 void scratch_reopen(struct scratch *s);

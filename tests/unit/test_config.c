@@ -224,7 +224,8 @@ a_long_line_is_one_problem_and_the_next_is_read(void **state)
 static void
 a_nul_byte_hides_nothing_but_its_line(void **state)
 {
-	static const char file[] = "recheck = 1\0x\nlog = all\n\0\ndns_timeout=9";
+	static const char file[] = "recheck = 1\0x\nlog = all\n\0\n"
+				   "dns_timeout=9";
 	struct config c;
 
 	(void)state;

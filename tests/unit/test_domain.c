@@ -13,6 +13,7 @@
 #define L63 L60 "klm"
 #define L64 L63 "n"
 #define THREE_63 L63 "." L63 "." L63 /* 191 bytes */
+#define B244 THREE_63 "." L10 L10 L10 L10 L10 "ab"
 
 static bool no_memory;
 
@@ -51,11 +52,9 @@ static const struct domain_row {
 	{ "a label of 63 bytes", L63 ".loc", L63 ".loc" },
 	{ "a label of 64 bytes", L64 ".loc", NULL },
 	/* "_mta-sts." before it makes 253. */
-	{ "a name of 244 bytes", THREE_63 "." L10 L10 L10 L10 L10 "ab",
-	    THREE_63 "." L10 L10 L10 L10 L10 "ab" },
-	{ "a name of 244 bytes and a dot", THREE_63 "." L10 L10 L10 L10 L10 "ab.",
-	    THREE_63 "." L10 L10 L10 L10 L10 "ab" },
-	{ "a name of 245 bytes", THREE_63 "." L10 L10 L10 L10 L10 "abc", NULL },
+	{ "a name of 244 bytes", B244, B244 },
+	{ "a name of 244 bytes and a dot", B244 ".", B244 },
+	{ "a name of 245 bytes", B244 "c", NULL },
 	{ "a name of 253 bytes", THREE_63 "." L61, NULL },
 	{ "a name of over 300 bytes", THREE_63 "." THREE_63, NULL },
 	{ "an IPv4 address", "1.2.3.4", NULL },
@@ -103,6 +102,8 @@ static const struct domain_row {
 	    "\303\274." THREE_63 "." L10 L10 L10 L10 L10, NULL },
 };
 
+#define ROWS (sizeof domain_rows / sizeof domain_rows[0])
+
 static void
 check_domain(void **state)
 {
@@ -125,7 +126,7 @@ canonical_name_is_its_own_canonical_name(void **state)
 	char again[STS_DOMAIN_MAX + 1];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof domain_rows / sizeof domain_rows[0]; i++) {
+	for (size_t i = 0; i < ROWS; i++) {
 		const char *name = domain_rows[i].want;
 
 		if (name == NULL)
@@ -187,6 +188,34 @@ no_memory_does_not_mean_no_domain(void **state)
 	assert_string_equal(out, "");
 }
 
+static void
+names_in_ascii_need_no_libidn2(void **state)
+{
+	char out[STS_DOMAIN_MAX + 1];
+	enum sts_status got;
+
+	(void)state;
+	no_memory = true;
+	got = domain_canon("Good.loc", out, NULL);
+	no_memory = false;
+	assert_int_equal(got, STS_OK);
+	assert_string_equal(out, "good.loc");
+}
+
+static void
+errors_show_the_name_cut_and_printable(void **state)
+{
+	char out[STS_DOMAIN_MAX + 1];
+	struct sts_error err;
+
+	(void)state;
+	assert_int_equal(domain_canon("a\n\303\274", out, &err), STS_DOMAIN);
+	assert_string_equal(err.text, "not a mail domain: \"a???\"");
+	assert_int_equal(domain_canon(L60 L10 L10 "!", out, &err), STS_DOMAIN);
+	assert_string_equal(err.text,
+	    "not a mail domain: \"" L60 L10 L10 "...\"");
+}
+
 static const struct ldh_row {
 	const char *name;
 	const char *in;
@@ -242,6 +271,8 @@ main(void)
 		cmocka_unit_test(endless_utf8_is_no_domain),
 		cmocka_unit_test(long_input_is_not_even_converted),
 		cmocka_unit_test(no_memory_does_not_mean_no_domain),
+		cmocka_unit_test(names_in_ascii_need_no_libidn2),
+		cmocka_unit_test(errors_show_the_name_cut_and_printable),
 		cmocka_unit_test(nul_ends_no_name),
 	};
 

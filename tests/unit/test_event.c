@@ -10,16 +10,23 @@
 #define SECURE "|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com|"
 
 static void
-raise_event(struct fakes *f, const char *name, const char *error,
+raise_event_with(const char *data, const char *name, const char *error,
     const char *domain, const char *host, const char *packed)
 {
-	const char *const argv[EVENT_ARGS] = { name, "data", error, domain,
+	const char *const argv[EVENT_ARGS] = { name, data, error, domain,
 		host, "192.0.2.25", packed };
 
 	event_handle(fakes_lookup(), EVENT_ARGS, argv);
 }
 
-/* --- enforce --------------------------------------------------------------- */
+static void
+raise_event(const char *name, const char *error, const char *domain,
+    const char *host, const char *packed)
+{
+	raise_event_with("data", name, error, domain, host, packed);
+}
+
+/* --- enforce -------------------------------------------------------------- */
 
 static const struct enforce_row {
 	const char *name;
@@ -74,13 +81,114 @@ marks_the_domain(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	f->now += 1;
-	raise_event(f, r->event, r->error, "Example.COM", "mx.example.net",
+	raise_event(r->event, r->error, "Example.COM", "mx.example.net",
 	    r->packed);
 	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
 	assert_int_equal(e.trial.marked_at, r->want ? f->now : 0);
 	assert_answer(fakes_ask(f, "example.com"), "enforce",
 	    r->want ? "checked" : "cached");
+}
+
+#define NOT_DELIVERED(why, age)                                          \
+	"MTA-STS: example.com: not delivered to mx.example.net "         \
+	"[192.0.2.25]: " why "; the policy (id 1, fetched " age " ago) " \
+	"demands TLS with a valid certificate; run \"mta-sts explain "   \
+	"example.com\"\n"
+#define AFTER_STARTTLS "SMTP error from remote mail server after STARTTLS: "
+
+/* What Exim says of a host that failed, and what the administrator reads. */
+static const struct told_row {
+	const char *name;
+	const char *error;
+	const char *data;
+	time_t age;
+	const char *want;
+} told_rows[] = {
+	{ "no STARTTLS", "-38", "a TLS session is required", 0,
+	    NOT_DELIVERED("a TLS session is required", "0s") },
+	{ "a bad certificate", "-37", "TLS session: (invalid)", 2 * MINUTE,
+	    NOT_DELIVERED("TLS session: (invalid)", "2m") },
+	{ "STARTTLS answered by 454", "0", AFTER_STARTTLS "454 no", 3 * HOUR,
+	    NOT_DELIVERED(AFTER_STARTTLS "454 no", "3h") },
+	{ "a connection closed after STARTTLS", "-18",
+	    "Remote host closed connection in response to STARTTLS", 2 * DAY,
+	    NOT_DELIVERED("Remote host closed connection in response to "
+			  "STARTTLS",
+		"2d") },
+	{ "no answer to STARTTLS", "110", "SMTP timeout after STARTTLS", 1,
+	    NOT_DELIVERED("SMTP timeout after STARTTLS", "1s") },
+	{ "STARTTLS in the words of the other side", "0",
+	    "SMTP error from remote mail server after MAIL FROM:<a@b>: 451 "
+	    "SMTP error from remote mail server after STARTTLS",
+	    0, "" },
+	{ "another failure", "111", "Connection refused", 0, "" },
+};
+
+static void
+tells_what_failed(void **state)
+{
+	struct fakes *f = *state;
+	const struct told_row *r = f->row;
+	struct entry e;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	f->now += r->age;
+	raise_event_with(r->data, "msg:host:defer", r->error, "Example.COM",
+	    "mx.example.net", "enforce" PLAIN);
+	assert_string_equal(fakes_log(), r->want);
+	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
+	assert_int_equal(e.trial.marked_at, r->want[0] != '\0' ? f->now : 0);
+	fakes_calm(f);
+	f->config.log = LOG_NOTHING;
+	(void)fakes_restart(f);
+	raise_event_with(r->data, "msg:host:defer", r->error, "example.com",
+	    "mx.example.net", "enforce" PLAIN);
 	assert_string_equal(fakes_log(), "");
+	assert_asked(f, 0, 0);
+}
+
+/* Nothing that the other side says has an effect on a reader's terminal, nor
+ * any length. */
+static void
+text_of_the_other_side_is_cleaned_and_bounded(void **state)
+{
+	struct fakes *f = *state;
+	char data[4000];
+	const char *line;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	memset(data, 'a', sizeof data);
+	memcpy(data, AFTER_STARTTLS "454 \x1b[2J\r\nMTA-STS: %s%n\xff\x80",
+	    sizeof AFTER_STARTTLS + 22);
+	data[sizeof data - 1] = '\0';
+	raise_event_with(data, "msg:host:defer", "0", "example.com", data,
+	    "enforce" PLAIN);
+	line = fakes_log();
+	assert_in_range(strlen(line), 400, 1000);
+	assert_non_null(strstr(line, "run \"mta-sts explain example.com\"\n"));
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	for (; *line != '\n'; line++)
+		assert_in_range(*line, ' ', '~');
+}
+
+/* Once it has run out, or is of another mode, nothing was demanded. */
+static void
+no_failure_is_told_without_an_enforce_policy(void **state)
+{
+	struct fakes *f = *state;
+
+	raise_event("msg:host:defer", "-37", "example.com", "a",
+	    "enforce" PLAIN);
+	fakes_cache_policy(f, "1", TESTING_TEXT);
+	raise_event("msg:host:defer", "-37", "example.com", "a",
+	    "enforce" PLAIN);
+	f->now += WEEK;
+	fakes_cache_policy(f, "2", ENFORCE_TEXT);
+	f->now += WEEK;
+	raise_event("msg:host:defer", "-37", "example.com", "a",
+	    "enforce" PLAIN);
+	assert_string_equal(fakes_log(), "");
+	assert_asked(f, 0, 0);
 }
 
 static void
@@ -112,7 +220,7 @@ an_event_of_another_domain_marks_nothing(void **state)
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	for (size_t i = 0; i < 8; i++)
-		raise_event(f, "mta-sts:refused", "0", domains[i], "",
+		raise_event("mta-sts:refused", "0", domains[i], "",
 		    "enforce");
 	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
 	assert_int_equal(e.trial.marked_at, 0);
@@ -132,7 +240,7 @@ no_answer_is_repeated_after_an_event(void **state)
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	(void)fakes_ask(f, "example.com");
 	for (unsigned i = 0; i < 4; i++) {
-		raise_event(f, events[i], "0", "example.com", "", "enforce");
+		raise_event(events[i], "0", "example.com", "", "enforce");
 		(void)fakes_ask_again(f, "example.com");
 		(void)fakes_ask_again(f, "example.com");
 		assert_int_equal(f->asked, i + 2);
@@ -145,7 +253,7 @@ the_next_process_asks_dns_and_takes_the_new_policy(void **state)
 	struct fakes *f = *state;
 
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
-	raise_event(f, "mta-sts:refused", "0", "example.com", "",
+	raise_event("mta-sts:refused", "0", "example.com", "",
 	    "enforce||||||");
 	fakes_publish(f, "2", POLICY_TEXT("enforce", "604800", "b.example"));
 	assert_string_equal(fakes_ask(f, "example.com")->mx, "b.example");
@@ -154,11 +262,12 @@ the_next_process_asks_dns_and_takes_the_new_policy(void **state)
 	assert_asked(f, 0, 0);
 }
 
-/* --- testing --------------------------------------------------------------- */
+/* --- testing -------------------------------------------------------------- */
 
-#define WOULD(why)                                                       \
+#define WOULD_AT(host, why) \
 	"MTA-STS: example.com: testing: enforcement would have deferred at " \
-	why "\n"
+	host " [192.0.2.25]: " why "\n"
+#define WOULD(why) WOULD_AT("mx.example.com", why)
 
 /* RFC 8461 5: delivered all the same, and told. */
 static const struct testing_row {
@@ -173,24 +282,35 @@ static const struct testing_row {
 	{ "its end", "tcp:close", "mx.example.com", "testing" SECURE, "" },
 	{ "a host that the policy does not name", "smtp:ehlo",
 	    "mx.example.net", "testing" SECURE,
-	    WOULD("mx.example.net: the policy does not permit this host") },
+	    WOULD_AT("mx.example.net", "the policy does not permit this host") },
 	{ "such a host without TLS", "tcp:close", "mx.example.net",
 	    "testing" PLAIN,
-	    WOULD("mx.example.net: the policy does not permit this host") },
+	    WOULD_AT("mx.example.net", "the policy does not permit this host") },
 	{ "no TLS", "tcp:close", "mx.example.com", "testing" PLAIN,
-	    WOULD("mx.example.com: no TLS") },
+	    WOULD("no TLS") },
 	{ "the first EHLO, before TLS", "smtp:ehlo", "mx.example.com",
 	    "testing" PLAIN, "" },
 	{ "a certificate that is not valid", "smtp:ehlo", "mx.example.com",
 	    "testing|192.0.2.1|0|no|X||",
-	    WOULD("mx.example.com: its certificate is not valid for it") },
+	    WOULD("its certificate is not valid for it") },
 	{ "a certificate that is not valid but for DANE", "smtp:ehlo",
 	    "mx.example.com", "testing|192.0.2.1|0|yes|X||", "" },
 	{ "an Exim without DANE", "smtp:ehlo", "mx.example.com",
 	    "testing|192.0.2.1|1||X||", "" },
 	{ "a certificate with no name in its SAN", "mta-sts:no-san",
 	    "mx.example.com", "testing|192.0.2.1|1|no|||",
-	    WOULD("mx.example.com: its certificate has no name in its SAN") },
+	    WOULD("its certificate has no name in its SAN") },
+	{ "TLS 1.1", "smtp:ehlo", "mx.example.com",
+	    "testing|192.0.2.1|1|no|TLS1.1:X:256||",
+	    WOULD("a TLS version before 1.2") },
+	{ "TLS 1.0, as Exim calls it", "smtp:ehlo", "mx.example.com",
+	    "testing|192.0.2.1|1|no|TLS1:X:256||",
+	    WOULD("a TLS version before 1.2") },
+	{ "TLS 1.0, as others do", "smtp:ehlo", "mx.example.com",
+	    "testing|192.0.2.1|1|no|TLS1.0:X:256||",
+	    WOULD("a TLS version before 1.2") },
+	{ "TLS 1.2", "smtp:ehlo", "mx.example.com",
+	    "testing|192.0.2.1|1|no|TLS1.2:X:256||", "" },
 	{ "another event", "smtp:connect", "mx.example.net", "testing" PLAIN,
 	    "" },
 	{ "a callout", "tcp:close", "mx.example.com",
@@ -208,14 +328,89 @@ tells_what_enforce_would_have_done(void **state)
 	const struct testing_row *r = f->row;
 
 	fakes_cache_policy(f, "1", TESTING_TEXT);
-	raise_event(f, r->event, "0", "example.com", r->host, r->packed);
+	raise_event(r->event, "0", "example.com", r->host, r->packed);
 	assert_string_equal(fakes_log(), r->want);
 	fakes_calm(f);
 	f->config.log = LOG_NOTHING;
 	(void)fakes_restart(f);
-	raise_event(f, r->event, "0", "example.com", r->host, r->packed);
+	raise_event(r->event, "0", "example.com", r->host, r->packed);
 	assert_string_equal(fakes_log(), "");
 	assert_asked(f, 0, 0);
+}
+
+/* The events of one delivery in their order, in one process or each in its
+ * own, and for how many hosts something is told. */
+static const struct story_row {
+	const char *name;
+	bool apart; /* each event has a process of its own */
+	size_t want;
+	struct {
+		const char *event;
+		const char *error;
+		const char *host;
+		const char *packed;
+	} events[9];
+} story_rows[] = {
+	{ "TLS breaks off, then a session in clear", false, 1,
+	    { { "tcp:connect", "0", "mx.example.com", "testing" PLAIN },
+		{ "smtp:ehlo", "0", "mx.example.com", "testing" PLAIN },
+		{ "tcp:close", "0", "mx.example.com", "testing" PLAIN },
+		{ "msg:host:defer", "-37", "mx.example.com",
+		    "testing" PLAIN },
+		{ "tcp:connect", "-37", "mx.example.com", "testing" PLAIN },
+		{ "smtp:ehlo", "-37", "mx.example.com", "testing" PLAIN },
+		{ "tcp:close", "-37", "mx.example.com",
+		    "testing" PLAIN } } },
+	{ "the same, each event apart", true, 1,
+	    { { "tcp:close", "0", "mx.example.com", "testing" PLAIN },
+		{ "msg:host:defer", "-37", "mx.example.com",
+		    "testing" PLAIN },
+		{ "tcp:close", "-37", "mx.example.com",
+		    "testing" PLAIN } } },
+	{ "a banner that sends us away", false, 0,
+	    { { "tcp:connect", "0", "mx.example.com", "testing" PLAIN },
+		{ "tcp:close", "0", "mx.example.com", "testing" PLAIN },
+		{ "msg:host:defer", "0", "mx.example.com",
+		    "testing" PLAIN } } },
+	{ "such a banner, and the next host has no TLS", false, 1,
+	    { { "tcp:connect", "0", "mx.example.net", "testing" PLAIN },
+		{ "tcp:close", "0", "mx.example.net", "testing" PLAIN },
+		{ "tcp:connect", "0", "mx.example.com", "testing" PLAIN },
+		{ "smtp:ehlo", "0", "mx.example.com", "testing" PLAIN },
+		{ "tcp:close", "0", "mx.example.com",
+		    "testing" PLAIN } } },
+	{ "two hosts, each with a fault", false, 2,
+	    { { "smtp:ehlo", "0", "mx.example.net", "testing" SECURE },
+		{ "tcp:close", "0", "mx.example.net", "testing" SECURE },
+		{ "tcp:connect", "0", "mx.example.com", "testing" PLAIN },
+		{ "smtp:ehlo", "0", "mx.example.com", "testing" PLAIN },
+		{ "tcp:close", "0", "mx.example.com",
+		    "testing" PLAIN } } },
+	{ "a certificate with two faults", false, 1,
+	    { { "mta-sts:no-san", "0", "mx.example.com", "testing" PLAIN },
+		{ "smtp:ehlo", "0", "mx.example.com",
+		    "testing|192.0.2.1|0|no|TLS1.3:X:256||" } } },
+};
+
+/* RFC 8461 5: one line a host, not one an event. */
+static void
+tells_once(void **state)
+{
+	struct fakes *f = *state;
+	const struct story_row *r = f->row;
+	const char *line;
+	size_t lines = 0;
+
+	fakes_cache_policy(f, "1", TESTING_TEXT);
+	for (size_t i = 0; i < 9 && r->events[i].event != NULL; i++) {
+		if (r->apart)
+			(void)fakes_restart(f);
+		raise_event(r->events[i].event, r->events[i].error,
+		    "example.com", r->events[i].host, r->events[i].packed);
+	}
+	for (line = fakes_log(); *line != '\0'; line++)
+		lines += *line == '\n';
+	assert_int_equal(lines, r->want);
 }
 
 /* RFC 8461 5, 6: only a policy in force, and of that mode, is told about. */
@@ -226,17 +421,17 @@ nothing_is_told_without_a_testing_policy(void **state)
 		POLICY_TEXT("none", "604800", "mx.example.com") };
 	struct fakes *f = *state;
 
-	raise_event(f, "tcp:close", "0", "example.com", "a", "testing" PLAIN);
+	raise_event("tcp:close", "0", "example.com", "a", "testing" PLAIN);
 	for (size_t i = 0; i < 2; i++) {
 		fakes_cache_policy(f, i == 0 ? "1" : "2", texts[i]);
-		raise_event(f, "tcp:close", "0", "example.com", "a",
+		raise_event("tcp:close", "0", "example.com", "a",
 		    "testing" PLAIN);
 		assert_string_equal(fakes_log(), "");
 		f->now += DAY;
 	}
 	fakes_cache_policy(f, "3", TESTING_TEXT);
 	f->now += WEEK;
-	raise_event(f, "tcp:close", "0", "example.com", "a", "testing" PLAIN);
+	raise_event("tcp:close", "0", "example.com", "a", "testing" PLAIN);
 	assert_string_equal(fakes_log(), "");
 	assert_asked(f, 0, 0);
 }
@@ -252,7 +447,7 @@ a_hostile_host_name_forges_no_line_of_the_log(void **state)
 	memset(host, 'a', sizeof host);
 	memcpy(host, "x\nMTA-STS: \x1b[2J\x7f\xff\r%s%n", 23);
 	host[sizeof host - 1] = '\0';
-	raise_event(f, "tcp:close", "0", "example.com", host, "testing" PLAIN);
+	raise_event("tcp:close", "0", "example.com", host, "testing" PLAIN);
 	line = fakes_log();
 	assert_non_null(strstr(line, ": the policy does not permit this host"));
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
@@ -266,6 +461,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		flow_test(a_wrong_number_of_arguments_does_nothing),
 		flow_test(an_event_of_another_domain_marks_nothing),
+		flow_test(text_of_the_other_side_is_cleaned_and_bounded),
+		flow_test(no_failure_is_told_without_an_enforce_policy),
 		flow_test(no_answer_is_repeated_after_an_event),
 		flow_test(the_next_process_asks_dns_and_takes_the_new_policy),
 		flow_test(nothing_is_told_without_a_testing_policy),
@@ -273,6 +470,8 @@ main(void)
 	};
 
 	return FLOW_ROWS(enforce_rows, marks_the_domain) +
+	    FLOW_ROWS(told_rows, tells_what_failed) +
+	    FLOW_ROWS(story_rows, tells_once) +
 	    FLOW_ROWS(testing_rows, tells_what_enforce_would_have_done) +
 	    cmocka_run_group_tests(tests, NULL, NULL);
 }

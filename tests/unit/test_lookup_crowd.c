@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../module/store/clock.h"
+#include "../../module/store/flight.h"
 
 #define CROWD 30
-#define TESTING_TEXT POLICY_TEXT("testing", "604800", "mx.example.com")
 
-/* --- at once --------------------------------------------------------------- */
+/* --- at once ------------------------------------------------------------- */
 
 static int gate[2];
 static unsigned flags;
@@ -127,7 +127,7 @@ thirty_without_a_helper_all_defer(void **state)
 	assert_int_equal(f->fetched, CROWD);
 }
 
-/* --- one before the other -------------------------------------------------- */
+/* --- one before the other ------------------------------------------------ */
 
 /* Runs while DNS is asked: another process starts later and ends sooner. */
 static void
@@ -147,6 +147,7 @@ a_policy_fetched_while_dns_was_asked_is_taken(void **state)
 	fakes_publish(f, "1", ENFORCE_TEXT);
 	f->meanwhile = another_is_faster;
 	a = fakes_ask(f, "example.com");
+	assert_non_null(strstr(f->said, "status=fresh"));
 	assert_answer(a, "enforce", "checked");
 	assert_int_equal(a->fetched_at, FAKES_START + 5);
 	assert_int_equal(f->fetched, 1);
@@ -162,6 +163,7 @@ a_fetch_that_failed_while_dns_was_asked_is_not_repeated(void **state)
 	fakes_https_fails(f, STS_FETCH, "http-404");
 	f->meanwhile = another_is_faster;
 	assert_answer(fakes_ask(f, "example.com"), "none", "unusable");
+	assert_non_null(strstr(f->said, "status=unusable"));
 	assert_int_equal(f->fetched, 1);
 }
 
@@ -176,6 +178,7 @@ nor_is_one_for_a_cached_policys_new_id(void **state)
 	fakes_https_fails(f, STS_FETCH, "http-404");
 	f->meanwhile = another_is_faster;
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "stale");
+	assert_non_null(strstr(f->said, "status=stale"));
 	assert_int_equal(f->fetched, 1);
 }
 
@@ -199,17 +202,38 @@ a_back_off_is_no_trouble_of_ours(void **state)
 	assert_int_equal(f->fetched, 2);
 }
 
-/* --- death ----------------------------------------------------------------- */
+static void
+hold_the_flight(struct fakes *f)
+{
+	struct flight held;
+
+	if (flight_take(f->dir, "example.com", clock_ms() + 1000, &held,
+		NULL) != STS_OK)
+		_exit(1);
+	f->right = 1;
+	(void)poll(NULL, 0, 9000);
+}
 
 static void
-until_it_fetches(const struct fakes *f)
+a_look_up_that_backs_off_waits_for_nobody(void **state)
 {
-	int64_t deadline = clock_ms() + 5000;
+	struct fakes *f = *state;
+	int64_t began;
+	pid_t holder;
 
-	while (f->fetched == 0 && clock_left(deadline) > 0)
-		(void)poll(NULL, 0, 1);
-	assert_int_equal(f->fetched, 1);
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "timeout");
+	(void)fakes_ask(f, "example.com");
+	holder = fakes_fork(f, hold_the_flight);
+	fakes_until(&f->right);
+	began = clock_ms();
+	assert_answer(fakes_ask(f, "example.com"), "none", "unusable");
+	assert_true(clock_ms() - began < 1000);
+	assert_int_equal(kill(holder, SIGKILL), 0);
+	assert_false(fakes_wait(holder));
 }
+
+/* --- death --------------------------------------------------------------- */
 
 static void
 when_the_one_that_fetches_is_killed_another_does(void **state)
@@ -221,7 +245,7 @@ when_the_one_that_fetches_is_killed_another_does(void **state)
 	fakes_publish(f, "1", ENFORCE_TEXT);
 	f->https_ms = 60000;
 	first = fakes_fork(f, fakes_say);
-	until_it_fetches(f);
+	fakes_until(&f->fetched);
 	f->https_ms = 0;
 	second = fakes_fork(f, fakes_say);
 	(void)poll(NULL, 0, 100);
@@ -249,7 +273,7 @@ one_that_is_stopped_holds_nobody_up_for_long(void **state)
 	f->now += HOUR;
 	f->https_ms = 60000;
 	first = fakes_fork(f, fakes_say);
-	until_it_fetches(f);
+	fakes_until(&f->fetched);
 	assert_int_equal(kill(first, SIGSTOP), 0);
 	began = clock_ms();
 	assert_answer(fakes_ask(f, "example.com"), "enforce", "stale");
@@ -274,6 +298,7 @@ main(void)
 		    a_fetch_that_failed_while_dns_was_asked_is_not_repeated),
 		flow_test(nor_is_one_for_a_cached_policys_new_id),
 		flow_test(a_back_off_is_no_trouble_of_ours),
+		flow_test(a_look_up_that_backs_off_waits_for_nobody),
 		flow_test(when_the_one_that_fetches_is_killed_another_does),
 		flow_test(one_that_is_stopped_holds_nobody_up_for_long),
 	};

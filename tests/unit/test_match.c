@@ -64,6 +64,8 @@ static const struct match_row {
 	    "*.example.com", false },
 	{ "an escaped byte in the wild label", "a\\000.example.com",
 	    "*.example.com", false },
+	{ "an escape alone in the wild label", "\\.example.com",
+	    "*.example.com", false },
 	{ "a blank in the host", "a b.example.com", "*.example.com", false },
 	{ "a line end after the host", "mail.example.com\n",
 	    "mail.example.com", false },
@@ -126,6 +128,7 @@ check_ignore(void **state)
 	text_add(&t, "ignore=");
 	match_ignore_list(&t, list);
 	assert_int_equal(t.full, r->want == NULL);
+	assert_int_equal(t.len, strlen(buf));
 	assert_memory_equal(buf, "ignore=", strlen("ignore="));
 	assert_string_equal(buf + strlen("ignore="), r->want ? r->want : "");
 }

@@ -24,6 +24,8 @@ static const struct media_row {
 	{ "a longer type", "text/plainx", false },
 	{ "a suffix", "text/plain+xml", false },
 	{ "another type", "text/html", false },
+	{ "another type of the same length", "text/xhtml", false },
+	{ "another first letter", "next/plain", false },
 	{ "the type in another one's name", "application/text/plain", false },
 	{ "two values", "text/plain, text/html", false },
 	{ "a blank is no semicolon", "text/plain charset=utf-8", false },

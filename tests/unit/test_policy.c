@@ -129,7 +129,8 @@ static const struct good_row {
 	    86400, "a.example", 1, FINDING_DUPLICATE },
 	{ "a later garbage mode is ignored", V E M A "mode:\377\n", STS_ENFORCE,
 	    86400, "a.example", 1, FINDING_DUPLICATE },
-	{ "a later max_age too great is not capped", V E M A "max_age: 9999999999\n",
+	{ "a later max_age too great is not capped",
+	    V E M A "max_age: 9999999999\n",
 	    STS_ENFORCE, 86400, "a.example", 1, FINDING_DUPLICATE },
 	{ "all of them",
 	    "\357\273\277\n" V E "mx: a.example.\nmx: ?\n"
@@ -288,6 +289,8 @@ static const struct bad_row {
 	{ "a tab in a value", V E M A "a: b\tc\n", "policy-extension", NULL },
 	{ "a CR in a value", V E M A "a: b\rc\n", "policy-extension", NULL },
 	{ "VT in a value", V E M A "a: b\vc\n", "policy-extension", NULL },
+	{ "a control byte after a blank", V E M A "a: b \033c\n",
+	    "policy-extension", NULL },
 	{ "DEL in a value", V E M A "a: b\177\n", "policy-extension", NULL },
 	{ "Latin-1 in a value", V E M A "a: gr\374n\n", "policy-extension",
 	    NULL },
@@ -317,6 +320,9 @@ static const struct bad_row {
 	    "policy-extension", NULL },
 	{ "a bad field after good ones is not forgiven", V E M A "a:\n" V,
 	    "policy-extension", NULL },
+	{ "an error shows 60 bytes of a line",
+	    N31 N31 "\n", "policy-line",
+	    "line 1: not a field: \"" N31 "01234567890123456789012345678\"" },
 	{ "an error shows no line end and no escape",
 	    V E M A "\033]0;x\007\n", "policy-line",
 	    "line 5: not a field: \"?]0;x?\"" },
@@ -414,8 +420,10 @@ thousands_of_mx_are_kept(void **state)
 static void
 every_beginning_of_a_policy_is_judged_within_it(void **state)
 {
-	static const char whole[] = "\357\273\277" V "mx: *.b.example\n\r\n" E
-				    "ext: \342\202\254 x\r\n" M "mode: none\nmax_age: 604800 \r\n";
+	static const char whole[] = "\357\273\277" V
+				    "mx: *.b.example\n\r\n" E
+				    "ext: \342\202\254 x\r\n" M
+				    "mode: none\nmax_age: 604800 \r\n";
 	struct policy *p;
 	unsigned valid = 0;
 
@@ -432,6 +440,57 @@ every_beginning_of_a_policy_is_judged_within_it(void **state)
 		guard_free();
 	}
 	assert_int_equal(valid, 8); /* six digits, " ", "\r\n"; not "\r" */
+}
+
+/* Whether u[n] is one character by RFC 3629, worked out from its number. */
+static bool
+is_one_character(const unsigned char *u, size_t n)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c = u[0] & (0x7fu >> n);
+
+	if ((u[0] | 0x7fu >> n) != (0xffu & ~(0x80u >> n)))
+		return false;
+	for (size_t i = 1; i < n; i++) {
+		if ((u[i] & 0xc0) != 0x80)
+			return false;
+		c = c << 6 | (u[i] & 0x3f);
+	}
+	return c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+}
+
+static void
+check_character(const unsigned char *u, size_t n)
+{
+	static char body[] = V E M A "x:....";
+	size_t len = sizeof body - 1 - 4;
+	struct policy *p = NULL;
+	bool ok;
+
+	memcpy(body + len, u, n);
+	ok = policy_parse(body, len + n, &p, NULL) == STS_OK;
+	policy_free(p);
+	if (ok != is_one_character(u, n))
+		fail_msg("%zu bytes: %02x %02x %02x %02x", n, u[0], u[1], u[2],
+		    u[3]);
+}
+
+/* All first and second bytes of two to four, and the edges of the others. */
+static void
+values_are_utf8_to_the_letter(void **state)
+{
+	static const unsigned char tails[] = { 0x7f, 0x80, 0xbf, 0xc0 };
+	unsigned char u[4];
+
+	(void)state;
+	for (unsigned i = 0; i < 128 * 256 * 16; i++) {
+		u[0] = (unsigned char)(0x80 | (i & 0x7f));
+		u[1] = (unsigned char)(i >> 7);
+		u[2] = tails[i >> 15 & 3];
+		u[3] = tails[i >> 17 & 3];
+		for (size_t n = 2; n <= 4; n++)
+			check_character(u, n);
+	}
 }
 
 /* Whatever was read obeys the rules, and reads the same when it is written
@@ -571,6 +630,7 @@ main(void)
 		cmocka_unit_test(thousands_of_mx_are_kept),
 		cmocka_unit_test(
 		    every_beginning_of_a_policy_is_judged_within_it),
+		cmocka_unit_test(values_are_utf8_to_the_letter),
 		cmocka_unit_test(whatever_is_read_is_sound),
 		cmocka_unit_test(modes_have_names_both_ways),
 		cmocka_unit_test(findings_have_names),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_record.c - the TXT record at _mta-sts.DOMAIN (RFC 8461 3.1). */
 #include "rows.h"
+#include <stdio.h>
 #include <string.h>
 #include "../../module/protocol/record.h"
 #include "guard.h"
@@ -193,6 +194,30 @@ nul_is_a_byte_like_others(void **state)
 }
 
 static void
+errors_show_the_record_cut_and_printable(void **state)
+{
+	char txt[200];
+	char id[STS_ID_MAX + 1];
+	char want[200];
+	struct sts_error err;
+
+	(void)state;
+	assert_int_equal(record_parse("v=STSv1; id=\n;", 14, id, &err),
+	    STS_RECORD);
+	assert_string_equal(err.text,
+	    "not a field of a TXT record: \"v=STSv1; id=?;\"");
+	memset(txt, 'x', sizeof txt);
+	memcpy(txt, "v=STSv1;", 8);
+	assert_int_equal(record_parse(guard_bytes(txt, sizeof txt), sizeof txt,
+			     id, &err),
+	    STS_RECORD);
+	(void)snprintf(want, sizeof want,
+	    "not a field of a TXT record: \"%.80s\"", txt);
+	assert_string_equal(err.text, want);
+	guard_free();
+}
+
+static void
 every_beginning_of_a_record_is_judged_within_it(void **state)
 {
 	static const char whole[] = "v=STSv1 ; id=20240101T000000 ; x=y ;";
@@ -216,6 +241,7 @@ main(void)
 {
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(nul_is_a_byte_like_others),
+		cmocka_unit_test(errors_show_the_record_cut_and_printable),
 		cmocka_unit_test(
 		    every_beginning_of_a_record_is_judged_within_it),
 	};

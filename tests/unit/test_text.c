@@ -61,6 +61,12 @@ addf_all_room(struct text *t)
 }
 
 static void
+addf_nothing(struct text *t)
+{
+	text_addf(t, "%s", "");
+}
+
+static void
 addf_too_long(struct text *t)
 {
 	text_addf(t, "%d-%s", 12, "xy");
@@ -105,6 +111,7 @@ static const struct add_row {
 	{ "no bytes at no address", add_bytes_none, "abc", false },
 	{ "too many bytes", add_bytes_too_many, "abc", true },
 	{ "a format that just fits", addf_all_room, "abc12-x", false },
+	{ "a format that adds nothing", addf_nothing, "abc", false },
 	{ "a format too long is not cut", addf_too_long, "abc", true },
 	{ "unprintable bytes become ?", foreign_unprintable, "abc????", false },
 	{ "blank and tilde are printable", foreign_edges, "abc ~?", false },
