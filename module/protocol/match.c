@@ -120,14 +120,18 @@ match_host(const char *mx_list, const char *host)
 static bool
 add_literally(struct text *t, struct bytes name)
 {
-	for (size_t i = 0; i < name.len; i++) {
+	const char *dot;
+
+	for (size_t i = 0; i < name.len; i++)
 		if (ascii_lower(name.p[i]) != name.p[i])
 			return false;
-		if (name.p[i] == '.')
-			text_add(t, "[.]");
-		else
-			text_add_bytes(t, name.p + i, 1);
+	while ((dot = memchr(name.p, '.', name.len)) != NULL) {
+		text_add_bytes(t, name.p, (size_t)(dot - name.p));
+		text_add(t, "[.]");
+		name.len -= (size_t)(dot + 1 - name.p);
+		name.p = dot + 1;
 	}
+	text_add_bytes(t, name.p, name.len);
 	return true;
 }
 

@@ -62,7 +62,8 @@ scan_while(struct scan *s, bool (*ok)(char), size_t max)
 
 	while (n < max && n < scan_left(s) && ok(s->p[n]))
 		n++;
-	s->p += n;
+	if (n > 0) /* else p may be NULL */
+		s->p += n;
 	return n;
 }
 

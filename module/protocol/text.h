@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Always terminated.  What does not fit is not cut in: it is left out whole,
  * and so is all that follows; `full` stays set, so a run of appends is checked
@@ -20,6 +21,7 @@ struct text {
 void text_init(struct text *t, char *buf, size_t cap);
 void text_add(struct text *t, const char *s);
 void text_add_bytes(struct text *t, const char *p, size_t len);
+void text_add_number(struct text *t, uint64_t n);
 void text_addf(struct text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Appends foreign bytes for people to read: what is not printable ASCII
@@ -35,8 +37,8 @@ ascii_is_digit(char c)
 static inline bool
 ascii_is_alnum(char c)
 {
-	return ascii_is_digit(c) || (c >= 'A' && c <= 'Z') ||
-	    (c >= 'a' && c <= 'z');
+	/* Bit 5 makes upper case of ASCII lower case. */
+	return ascii_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
 static inline char

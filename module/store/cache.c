@@ -159,6 +159,8 @@ static struct trial
 merged(const struct trial *theirs, const struct trial *ours)
 {
 	struct trial t = *ours;
+	int64_t now = later(later(ours->asked_at, ours->failed_at),
+	    later(ours->marked_at, ours->tried_at));
 
 	t.marked_at = later(ours->marked_at, theirs->marked_at);
 	t.tried_at = later(ours->tried_at, theirs->tried_at);
@@ -166,7 +168,9 @@ merged(const struct trial *theirs, const struct trial *ours)
 	    (theirs->failing_since > 0 &&
 		theirs->failing_since < ours->failing_since))
 		t.failing_since = theirs->failing_since;
-	if (theirs->failed_at > ours->failed_at) {
+	/* What lies after all of ours a clock wrote that was set back since:
+	 * kept, it would end the back-off. */
+	if (theirs->failed_at > ours->failed_at && theirs->failed_at <= now) {
 		t.failed_at = theirs->failed_at;
 		memcpy(t.failed_id, theirs->failed_id, sizeof t.failed_id);
 		memcpy(t.failed_word, theirs->failed_word,

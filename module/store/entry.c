@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* entry.c - cache values as bytes: every byte is checked before it counts. */
 #include "entry.h"
+#include <endian.h>
 #include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -39,14 +40,13 @@ put(char *buf, size_t at, uint64_t value, size_t width)
 		buf[at + i] = (char)(value >> (8 * i) & 0xff);
 }
 
-static uint64_t
+static inline uint64_t
 get(const char *buf, size_t at, size_t width)
 {
 	uint64_t value = 0;
 
-	for (size_t i = 0; i < width; i++)
-		value |= (uint64_t)(unsigned char)buf[at + i] << (8 * i);
-	return value;
+	memcpy(&value, buf + at, width);
+	return le64toh(value);
 }
 
 static void

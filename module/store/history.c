@@ -167,24 +167,29 @@ history_add(struct history *h, const char *domain, const struct entry *e)
 }
 
 enum sts_status
-history_each(struct history *h, const char *domain,
-    void (*each)(void *arg, const struct history_item *item), void *arg,
-    struct sts_error *err)
+history_read(struct bytes value,
+    void (*each)(void *arg, const struct history_item *item), void *arg)
 {
-	struct bytes value;
+	struct scan s = scan_over(value.p, value.len);
+	enum sts_status status = STS_MISS;
 	struct history_item item;
-	struct scan s;
-	enum sts_status status = tdbfile_get(&h->file, domain, &value, err);
 
-	if (status != STS_OK)
-		return status;
-	s = scan_over(value.p, value.len);
-	status = STS_MISS;
 	while (read_item(&s, &item)) {
 		each(arg, &item);
 		status = STS_OK;
 	}
 	return status;
+}
+
+enum sts_status
+history_each(struct history *h, const char *domain,
+    void (*each)(void *arg, const struct history_item *item), void *arg,
+    struct sts_error *err)
+{
+	struct bytes value;
+	enum sts_status status = tdbfile_get(&h->file, domain, &value, err);
+
+	return status == STS_OK ? history_read(value, each, arg) : status;
 }
 
 enum sts_status

@@ -34,6 +34,11 @@ void history_add(struct history *h, const char *domain, const struct entry *e);
 enum sts_status history_each(struct history *h, const char *domain,
     void (*each)(void *arg, const struct history_item *item), void *arg,
     struct sts_error *err) STS_CHECKED;
+/* The same for a value.  Pure; history_each() ends with it, fuzzers begin
+ * here. */
+enum sts_status history_read(struct bytes value,
+    void (*each)(void *arg, const struct history_item *item), void *arg)
+    STS_CHECKED;
 /* STS_OK, or STS_MISS when there was nothing. */
 enum sts_status history_forget(struct history *h, const char *domain,
     struct sts_error *err) STS_CHECKED;

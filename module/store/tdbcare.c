@@ -113,6 +113,7 @@ begin_copy(struct copy *c, const char *suffix, struct sts_error *err)
 {
 	struct tdbfile *f = c->from;
 	struct owner o;
+	uint64_t size = tdbfile_size(f);
 	enum sts_status status = tdbfile_open(f, err);
 
 	if (status != STS_OK)
@@ -123,7 +124,7 @@ begin_copy(struct copy *c, const char *suffix, struct sts_error *err)
 	status = owner_enter(f->dir, &o, err);
 	if (status != STS_OK)
 		return status;
-	c->to = tdbmend_create(f, c->path);
+	c->to = tdbmend_create(f, c->path, size);
 	if (c->to == NULL)
 		status = cannot(f, "copied", errno, err);
 	owner_leave(&o);

@@ -59,12 +59,14 @@ failed_by(struct tdbfile *f, enum TDB_ERROR error)
 	return false;
 }
 
-/* Keeps TDB's reason: what is done next to tidy up may overwrite it. */
+/* Keeps TDB's reason: what is done next to tidy up may overwrite it.  Of some
+ * failures to get memory it gives none, or an old one. */
 static bool
 failed(struct tdbfile *f)
 {
 	f->os_error = errno;
-	return failed_by(f, tdb_error(f->tdb));
+	return failed_by(f,
+	    errno == ENOMEM ? TDB_ERR_OOM : tdb_error(f->tdb));
 }
 
 static const char *
@@ -106,6 +108,7 @@ wait_for_lock(struct tdbfile *f, TDB_DATA key,
 {
 	int64_t deadline;
 
+	errno = 0;
 	if (lock(f->tdb, key) == 0)
 		return true;
 	deadline = clock_ms() + LOCK_WAIT_MS;
@@ -123,7 +126,7 @@ begins_well(const struct tdbfile *f)
 {
 	char head[TDBFILE_HEAD];
 
-	return pread(tdb_fd(f->tdb), head, sizeof head, 0) == sizeof head &&
+	return tdbmend_head(tdb_fd(f->tdb), head) &&
 	    memcmp(head, f->head, sizeof head) == 0;
 }
 
@@ -284,17 +287,17 @@ read_chain(struct tdbfile *f, unsigned i, struct chain *c,
     struct sts_error *err)
 {
 	enum sts_status status = tdbfile_open(f, err);
+	int n;
 
 	if (status != STS_OK)
 		return status;
 	if (i >= (unsigned)tdb_hash_size(f->tdb))
 		return STS_MISS;
-	if (tdb_traverse_chain(f->tdb, i, keep_pair, c) >= 0)
-		return STS_OK;
+	errno = 0;
+	n = tdb_traverse_chain(f->tdb, i, keep_pair, c);
 	if (c->failed)
 		return error_set(err, STS_NOMEM, "memory", "out of memory");
-	(void)failed(f);
-	return trouble(f, "cache-read", err);
+	return n >= 0 || failed(f) ? STS_OK : trouble(f, "cache-read", err);
 }
 
 enum sts_status
@@ -329,11 +332,9 @@ is_full(struct tdbfile *f, TDB_DATA key, uint64_t size_max)
 static bool
 change(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
 {
-	int result = value == NULL
-	    ? tdb_delete(f->tdb, key)
-	    : tdb_store(f->tdb, key, *value, TDB_REPLACE);
-
-	return result == 0 || failed(f);
+	return (value == NULL
+		       ? tdb_delete(f->tdb, key)
+		       : tdb_store(f->tdb, key, *value, TDB_REPLACE)) == 0;
 }
 
 /* TDB does not say that the disk is full.  It grows by a quarter, and by a
@@ -350,6 +351,22 @@ is_disk_full(const struct tdbfile *f)
 	    (uint64_t)st.st_size / 4 + GROWTH_ROOM;
 }
 
+/* TDB hides it when it could not end a transaction; that is then undone by
+ * whoever comes next. */
+static bool
+is_stored(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
+{
+	TDB_DATA d = tdb_fetch(f->tdb, key);
+	bool same;
+
+	if (d.dptr == NULL)
+		return value == NULL && tdb_error(f->tdb) == TDB_ERR_NOEXIST;
+	same = value != NULL && d.dsize == value->dsize &&
+	    memcmp(d.dptr, value->dptr, d.dsize) == 0;
+	free(d.dptr);
+	return same;
+}
+
 /* Stores or, without a value, deletes; as the owner. */
 static bool
 store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
@@ -361,11 +378,9 @@ store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
 	errno = 0;
 	if (tdb_transaction_start(f->tdb) != 0)
 		return failed(f);
-	if (change(f, key, value)) {
-		if (tdb_transaction_commit(f->tdb) == 0)
-			return true;
-		(void)failed(f);
-	}
+	if (change(f, key, value) && tdb_transaction_commit(f->tdb) == 0)
+		return is_stored(f, key, value) || failed_by(f, TDB_ERR_IO);
+	(void)failed(f);
 	/* Also after a commit: one whose fsync failed keeps its locks. */
 	(void)tdb_transaction_cancel(f->tdb);
 	if (f->os_error == 0 && is_disk_full(f))

@@ -16,8 +16,8 @@
 
 struct tdb_context;
 
-/* How a TDB file begins, and stays: its magic, version and hash size. */
-#define TDBFILE_HEAD 40u /* bytes */
+/* How a TDB file begins, and stays: its magic, version, hash size and hash. */
+#define TDBFILE_HEAD 60u /* bytes */
 
 struct tdbfile {
 	const char *dir; /* borrowed */

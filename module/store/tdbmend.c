@@ -10,11 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <tdb.h>
+#include "../protocol/text.h"
 #include "clock.h"
 #include "flight.h"
 #include "owner.h"
 
+/* A file begins with the first; what is copied into a new one because it has
+ * outgrown that gets the second.  TDB copies the whole table for every
+ * transaction: larger is not better. */
 #define HASH_SIZE 10007
+#define HASH_SIZE_LARGE 100003
+#define LARGE (64u << 20) /* bytes; 150,000 policies or so */
 #define MODE 0640
 #define LOCK_WAIT_MS 2000
 #define PATH_ROOM TDBMEND_PATH
@@ -33,16 +39,22 @@ struct mending {
 	bool copy_damaged;
 	bool restored; /* from the last good copy */
 	bool begun; /* anew, empty */
+	bool had_something; /* a file or a copy: policies may be in it */
 	int error; /* errno, when there is no file now */
 };
 
 bool
 tdbmend_path(const struct tdbfile *f, const char *suffix, char path[PATH_ROOM])
 {
-	int n = snprintf(path, PATH_ROOM, "%s/%s%s", f->dir, f->name, suffix);
+	struct text t;
 
+	text_init(&t, path, PATH_ROOM);
+	text_add(&t, f->dir);
+	text_add(&t, "/");
+	text_add(&t, f->name);
+	text_add(&t, suffix);
 	errno = ENAMETOOLONG;
-	return n > 0 && n < PATH_ROOM;
+	return !t.full;
 }
 
 static void
@@ -101,13 +113,14 @@ tdbmend_comes_free(int fd, off_t from, off_t len)
 
 /* O_NONBLOCK: nobody shall make us wait by planting a FIFO. */
 static struct tdb_context *
-open_tdb(const struct tdbfile *f, const char *path, int flags)
+open_tdb(const struct tdbfile *f, const char *path, int hash_size, int flags,
+    int tdb_flags)
 {
 	struct tdb_context *t;
 
 	errno = 0;
-	t = tdb_open(path, HASH_SIZE,
-	    TDB_NOMMAP | TDB_INCOMPATIBLE_HASH |
+	t = tdb_open(path, hash_size,
+	    tdb_flags | TDB_INCOMPATIBLE_HASH |
 		(f->durable ? 0 : TDB_NOSYNC),
 	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, MODE);
 	/* Whoever started Exim may have TDB_NO_FSYNC in his environment. */
@@ -134,6 +147,30 @@ may_be_opened(const char *path)
 	return ok;
 }
 
+bool
+tdbmend_head(int fd, char head[TDBFILE_HEAD])
+{
+	/* But where the recovery area is, and a sequence number. */
+	enum {
+		CHANGES = 44,
+		STAYS = 52
+	};
+
+	if (pread(fd, head, TDBFILE_HEAD, 0) != TDBFILE_HEAD)
+		return false;
+	memset(head + CHANGES, 0, STAYS - CHANGES);
+	return true;
+}
+
+/* With a wrong one TDB would look in the wrong places. */
+static bool
+has_our_hash_size(struct tdb_context *t)
+{
+	int n = tdb_hash_size(t);
+
+	return n == HASH_SIZE || n == HASH_SIZE_LARGE;
+}
+
 /* False: errno. */
 static bool
 open_file(struct tdbfile *f)
@@ -144,14 +181,13 @@ open_file(struct tdbfile *f)
 
 	if (!tdbmend_path(f, "", path) || !may_be_opened(path))
 		return false;
-	f->tdb = open_tdb(f, path, 0);
+	f->tdb = open_tdb(f, path, 0, 0, TDB_NOMMAP);
 	if (f->tdb == NULL)
 		return false;
 	fd = tdb_fd(f->tdb);
 	errno = EIO;
-	/* With another hash size TDB would look in the wrong places. */
-	if (tdb_hash_size(f->tdb) != HASH_SIZE || fstat(fd, &st) != 0 ||
-	    pread(fd, f->head, sizeof f->head, 0) != sizeof f->head) {
+	if (!has_our_hash_size(f->tdb) || fstat(fd, &st) != 0 ||
+	    !tdbmend_head(fd, f->head)) {
 		int keep = errno;
 
 		tdbfile_close(f);
@@ -189,17 +225,38 @@ condition_by(int error)
 }
 
 static enum condition
+condition_after(struct tdb_context *t)
+{
+	enum TDB_ERROR error = tdb_error(t);
+
+	/* TDB does not always say that it is about memory. */
+	return errno == ENOMEM || error == TDB_ERR_OOM || error == TDB_ERR_LOCK
+	    ? UNKNOWN
+	    : DAMAGED;
+}
+
+static int
+pass_over(struct tdb_context *t, TDB_DATA key, TDB_DATA value, void *arg)
+{
+	(void)t;
+	(void)key;
+	(void)value;
+	(void)arg;
+	return 0;
+}
+
+/* tdb_check() takes minutes to find out that a large file was filled with
+ * zeros: so it comes second. */
+static enum condition
 condition_inside(struct tdb_context *t)
 {
-	enum TDB_ERROR error;
-
 	if (!tdbmend_comes_free(tdb_fd(t), 0, 0))
 		return UNKNOWN;
-	if (tdb_check(t, NULL, NULL) == 0)
-		return SOUND;
-	error = tdb_error(t);
-	return error == TDB_ERR_OOM || error == TDB_ERR_LOCK ? UNKNOWN
-							     : DAMAGED;
+	errno = 0;
+	for (unsigned i = 0; i < (unsigned)tdb_hash_size(t); i++)
+		if (tdb_traverse_chain(t, i, pass_over, NULL) < 0)
+			return condition_after(t);
+	return tdb_check(t, NULL, NULL) == 0 ? SOUND : condition_after(t);
 }
 
 /* Opens the file and looks at all of it.  It stays open when it is SOUND; when
@@ -234,12 +291,14 @@ tdbmend_sync(const char *path, int flags)
 }
 
 struct tdb_context *
-tdbmend_create(const struct tdbfile *f, const char *path)
+tdbmend_create(const struct tdbfile *f, const char *path, uint64_t size)
 {
 	struct tdb_context *t;
 
 	(void)unlink(path);
-	t = open_tdb(f, path, O_CREAT | O_EXCL);
+	/* Nobody else has it: mmap is fast and safe. */
+	t = open_tdb(f, path, size > LARGE ? HASH_SIZE_LARGE : HASH_SIZE,
+	    O_CREAT | O_EXCL, TDB_DEFAULT);
 	if (t != NULL && fchmod(tdb_fd(t), MODE) != 0) { /* whatever umask is */
 		(void)tdb_close(t);
 		t = NULL;
@@ -250,7 +309,7 @@ tdbmend_create(const struct tdbfile *f, const char *path)
 static bool
 make_empty(const struct tdbfile *f, const char *path)
 {
-	struct tdb_context *t = tdbmend_create(f, path);
+	struct tdb_context *t = tdbmend_create(f, path, 0);
 
 	return t != NULL && tdb_close(t) == 0;
 }
@@ -317,7 +376,7 @@ make_from_copy(const struct tdbfile *f, const char *path)
 		return UNKNOWN;
 	if (!copy_file(copy, path))
 		return condition_by(errno);
-	t = open_tdb(f, path, 0);
+	t = open_tdb(f, path, 0, 0, TDB_NOMMAP);
 	if (t == NULL)
 		return condition_by(errno);
 	c = condition_inside(t);
@@ -337,6 +396,7 @@ make_fresh(const struct tdbfile *f, const char *fresh, bool want_copy,
 		copy = make_from_copy(f, fresh);
 	m->restored = copy == SOUND;
 	m->copy_damaged = copy == DAMAGED;
+	m->had_something = m->had_something || copy != MISSING;
 	if (copy == UNKNOWN)
 		return false;
 	m->begun = copy != SOUND;
@@ -390,6 +450,7 @@ mend_locked(struct tdbfile *f, struct mending *m)
 	if (c == UNKNOWN)
 		return;
 	m->set_aside = c == DAMAGED;
+	m->had_something = c == DAMAGED;
 	if (m->set_aside && !set_aside(f))
 		m->error = errno;
 	else if (make_file(f, true, m) && !open_file(f))
@@ -409,6 +470,21 @@ tell_mended(const struct tdbfile *f, const struct mending *m)
 		tell(f, "was restored from its last good copy", aside);
 	else if (m->begun && (m->set_aside || m->copy_damaged))
 		tell(f, "was begun anew, empty", aside);
+}
+
+/* Where there never was a policy none can be hidden: a disk without room for a
+ * first file is like no directory. */
+static enum sts_status
+cannot_make(const struct tdbfile *f, const struct mending *m,
+    struct sts_error *err)
+{
+	enum sts_status status = cannot_open(f, m->error, err);
+
+	if (!m->had_something && (m->error == ENOSPC || m->error == EDQUOT))
+		status = STS_ABSENT;
+	if (err != NULL)
+		err->status = status;
+	return status;
 }
 
 /* The file is missing or damaged: one process mends that, the others wait and
@@ -434,7 +510,7 @@ mend(struct tdbfile *f, struct sts_error *err)
 	if (status != STS_OK)
 		return status;
 	tell_mended(f, &m);
-	return f->tdb != NULL ? STS_OK : cannot_open(f, m.error, err);
+	return f->tdb != NULL ? STS_OK : cannot_make(f, &m, err);
 }
 
 enum sts_status

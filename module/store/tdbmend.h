@@ -18,6 +18,8 @@ enum sts_status tdbmend_open(struct tdbfile *f, struct sts_error *err)
 /* Whether f->tdb may be used: opened by this process, and not replaced or set
  * aside by another since. */
 bool tdbmend_is_current(const struct tdbfile *f);
+/* What of the beginning of a TDB file never changes. */
+bool tdbmend_head(int fd, char head[TDBFILE_HEAD]) STS_CHECKED;
 /* After an error of TDB's on f->tdb.  True: the file was to blame, and f->tdb
  * is a sound one now. */
 bool tdbmend_replace(struct tdbfile *f) STS_CHECKED;
@@ -33,8 +35,9 @@ enum sts_status tdbmend_renew(struct tdbfile *f, struct sts_error *err)
 bool tdbmend_path(const struct tdbfile *f, const char *suffix,
     char path[TDBMEND_PATH]) STS_CHECKED;
 /* A new file, empty and open, in the place of whatever has that name; NULL
- * and errno. */
-struct tdb_context *tdbmend_create(const struct tdbfile *f, const char *path);
+ * and errno.  It is made for `size` bytes of entries. */
+struct tdb_context *tdbmend_create(const struct tdbfile *f, const char *path,
+    uint64_t size);
 /* fsync of a directory, or of any file. */
 bool tdbmend_sync(const char *path, int flags) STS_CHECKED;
 

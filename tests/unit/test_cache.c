@@ -282,6 +282,19 @@ our_later_failure_replaces_an_earlier_one(void **state)
 	assert_string_equal(got.trial.failed_id, "id3");
 }
 
+static void
+a_failure_from_the_future_does_not_stay(void **state)
+{
+	struct scratch *s = *state;
+	struct entry e = scratch_policy("id1", 10);
+
+	e.trial.asked_at = e.trial.failed_at = SCRATCH_NOW + DAY;
+	scratch_put(s, DOMAIN, &e);
+	e.trial.asked_at = e.trial.failed_at = SCRATCH_NOW;
+	touch(s, &e, STS_OK);
+	assert_int_equal(stored(s).trial.failed_at, SCRATCH_NOW);
+}
+
 /* --- marks of damage ------------------------------------------------------ */
 
 static void
@@ -768,6 +781,7 @@ main(void)
 		SCRATCH_TEST(a_touch_of_nothing_is_a_miss),
 		SCRATCH_TEST(what_another_process_noted_stays),
 		SCRATCH_TEST(our_later_failure_replaces_an_earlier_one),
+		SCRATCH_TEST(a_failure_from_the_future_does_not_stay),
 		SCRATCH_TEST(a_mark_is_kept_and_replaced_by_a_policy),
 		SCRATCH_TEST(a_mark_does_not_replace_a_policy),
 		SCRATCH_TEST(delete_forgets_both),

@@ -326,11 +326,11 @@ look_as_well(void *arg)
 	NEED(scratch_wait(&p->damaged, 1));
 	p->s->alerts = 1; /* either may be the one that tells */
 	NEED(all_are_honest(p->s));
-	p->told = p->s->alerts - 1;
 	/* Whoever mended it, both use the same file now. */
 	NEED(cache_put(p->s->cache, "other.example",
 		 &(struct entry){ .kind = ENTRY_DAMAGED, .damaged_until = 1 },
 		 NULL) == STS_OK);
+	p->told = p->s->alerts - 1;
 	return 0;
 }
 
@@ -393,6 +393,22 @@ check_damage_put(void **state)
 		scratch_has(s, "new.example", "id2", 5000);
 	}
 	assert_true(all_are_honest(s));
+}
+
+static void
+check_damage_touch(void **state)
+{
+	struct scratch *s = *state;
+	const struct damage_row *r = s->row;
+	struct entry e = scratch_policy("id1", size_of(5));
+
+	begin(s);
+	assert_true(is_honest(s, 0));
+	r->damage(s);
+	if (cache_touch(s->cache, domain_of(5), &e, NULL) == STS_MISS)
+		assert_true(s->alerts > 0 && scratch_exists(s, ASIDE));
+	if (cache_delete(s->cache, domain_of(5), NULL) == STS_MISS)
+		assert_true(s->alerts > 0 && scratch_exists(s, ASIDE));
 }
 
 /* --- cut anywhere --------------------------------------------------------- */
@@ -813,6 +829,75 @@ a_late_writer_writes_into_the_new_file(void **state)
 	assert_int_equal(e.used_at, 12345);
 }
 
+static int
+put_late(void *arg)
+{
+	struct late *l = arg;
+	struct entry e = scratch_policy("id2", 500);
+
+	l->open++;
+	NEED(cache_put(l->s->cache, "late.example", &e, NULL) == STS_OK);
+	return 0;
+}
+
+static int
+delete_late(void *arg)
+{
+	struct late *l = arg;
+
+	l->open++;
+	NEED(cache_delete(l->s->cache, domain_of(2), NULL) == STS_OK);
+	return 0;
+}
+
+static int
+touch_late(void *arg)
+{
+	struct late *l = arg;
+	struct entry e = scratch_policy("id1", size_of(3));
+
+	e.used_at = 12345;
+	l->open++;
+	NEED(cache_touch(l->s->cache, domain_of(3), &e, NULL) == STS_OK);
+	return 0;
+}
+
+/* The file is replaced while it is written: a reader holds the writers up,
+ * and before they can go on, it is set aside. */
+static void
+what_is_written_while_the_file_is_replaced_is_kept(void **state)
+{
+	static int (*const writers[])(void *arg) = { put_late, delete_late,
+		touch_late };
+	struct late *l = scratch_shared(sizeof *l);
+	struct scratch *s = *state;
+	struct entry e;
+	pid_t reader, writer[3];
+
+	begin(s);
+	scratch_copy(s, FILE_NAME, COPY);
+	l->s = s;
+	reader = scratch_hold(s, FILE_NAME, F_RDLCK, TDB_HEADER, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		writer[i] = scratch_start(writers[i], l);
+		assert_true(scratch_wait(&l->open, i + 1));
+		scratch_sleep(30000);
+	}
+	assert_int_equal(rename(scratch_path(s, FILE_NAME),
+			     scratch_path(s, ASIDE)),
+	    0);
+	all_are_there(s);
+	scratch_release(reader);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(scratch_finish(writer[i]), 0);
+	scratch_has(s, "late.example", "id2", 500);
+	assert_int_equal(
+	    cache_get(s->cache, domain_of(2), &e, NULL), STS_MISS);
+	assert_int_equal(
+	    cache_get(s->cache, domain_of(3), &e, NULL), STS_OK);
+	assert_int_equal(e.used_at, 12345);
+}
+
 /* --- no right, no file ---------------------------------------------------- */
 
 static void
@@ -1009,6 +1094,8 @@ main(void)
 		SCRATCH_TEST(a_copy_that_cannot_be_read_is_waited_for),
 		SCRATCH_TEST(a_copy_is_found_whoever_started_exim),
 		SCRATCH_TEST(a_late_writer_writes_into_the_new_file),
+		SCRATCH_TEST(
+		    what_is_written_while_the_file_is_replaced_is_kept),
 		SCRATCH_TEST(an_unreadable_file_stays_as_it_is),
 		SCRATCH_TEST(roots_file_stays_as_it_is),
 		SCRATCH_TEST(planted_links_are_not_written_through),
@@ -1020,6 +1107,7 @@ main(void)
 	failed += SCRATCH_ROWS(damage_rows, check_damage_shared);
 	failed += SCRATCH_ROWS(damage_rows, check_damage_with_copy);
 	failed += SCRATCH_ROWS(damage_rows, check_damage_put);
+	failed += SCRATCH_ROWS(damage_rows, check_damage_touch);
 	failed += SCRATCH_ROWS(mask_rows, check_mask);
 	failed += SCRATCH_ROWS(planted_rows, check_planted);
 	free(image.p);

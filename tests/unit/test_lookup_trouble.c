@@ -215,6 +215,85 @@ max_age_0_ends_the_doubt(void **state)
 	assert_answer(fakes_ask(f, "example.com"), "none", "absent");
 }
 
+/* --- a damaged file ------------------------------------------------------- */
+
+static void
+write_file(struct fakes *f, const char *bytes, size_t len)
+{
+	int fd = open(fakes_path(f, "policies.tdb"),
+	    O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+file_becomes_empty(struct fakes *f)
+{
+	write_file(f, "", 0);
+}
+
+static void
+file_becomes_text(struct fakes *f)
+{
+	write_file(f, "this is no database\n", 20);
+}
+
+static void
+file_becomes_zeros(struct fakes *f)
+{
+	static const char zeros[100000];
+
+	write_file(f, zeros, sizeof zeros);
+}
+
+static void
+file_ends_within_the_policy(struct fakes *f)
+{
+	static char room[1000000];
+	int fd = open(fakes_path(f, "policies.tdb"), O_RDWR | O_CLOEXEC);
+	ssize_t n = read(fd, room, sizeof room);
+	const char *text = NULL;
+
+	assert_true(n > 0);
+	text = memmem(room, (size_t)n, "mode: enforce", 13);
+	assert_non_null(text);
+	assert_int_equal(ftruncate(fd, text - room), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static const struct ruined_row {
+	const char *name;
+	void (*make)(struct fakes *f);
+} ruined_rows[] = {
+	{ "no bytes", file_becomes_empty },
+	{ "another kind of file", file_becomes_text },
+	{ "zeros", file_becomes_zeros },
+	{ "an end within the policy", file_ends_within_the_policy },
+};
+
+/* In a new process, and in one that has it open. */
+static void
+a_ruined_file_is_told_of_and_the_policy_fetched_again(void **state)
+{
+	struct fakes *f = *state;
+	const struct ruined_row *r = f->row;
+
+	for (int open = 0; open < 2; open++) {
+		fakes_cache_policy(f, open ? "2" : "1", ENFORCE_TEXT);
+		if (open)
+			(void)fakes_ask(f, "example.com");
+		r->make(f);
+		assert_answer(fakes_ask_again(f, "EXAMPLE.com"), "enforce",
+		    "fresh");
+		assert_non_null(strstr(fakes_log(), "MTA-STS: ALERT: cache "));
+		assert_answer(fakes_ask(f, "example.com"), "enforce",
+		    "cached");
+		f->now += HOUR;
+	}
+}
+
 /* --- a cache that cannot be read ----------------------------------------- */
 
 static void
@@ -695,6 +774,8 @@ main(void)
 	    FLOW_ROWS(fault_rows,
 		and_for_an_hour_where_its_end_reads_as_past) +
 	    FLOW_ROWS(fault_rows, tempfail_ends_with_a_fetched_policy) +
+	    FLOW_ROWS(ruined_rows,
+		a_ruined_file_is_told_of_and_the_policy_fetched_again) +
 	    FLOW_ROWS(unreadable_rows, is_tempfail_without_asking_anybody) +
 	    cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ static const struct media_row {
 	{ "two values", "text/plain, text/html", false },
 	{ "a blank is no semicolon", "text/plain charset=utf-8", false },
 	{ "a no-break space is no blank", "text/plain\xc2\xa0", false },
+	{ "a semicolon first", ";text/plain", false },
 	{ "quoted", "\"text/plain\"", false },
 };
 

@@ -162,6 +162,7 @@ check_set(void **state)
 {
 	const struct set_row *r = *state;
 	struct bytes set[SET_MAX];
+	const char *end; /* the same at the guard */
 	char id[STS_ID_MAX + 1] = "before";
 	struct sts_error err;
 	enum sts_status got;
@@ -171,7 +172,8 @@ check_set(void **state)
 		set[n].len = strlen(r->set[n]);
 		set[n].p = guard_bytes(r->set[n], set[n].len);
 	}
-	got = record_select(set, n, id, &err);
+	end = guard_bytes(set, n * sizeof set[0]);
+	got = record_select((const void *)end, n, id, &err);
 	check_outcome(got, r->want, r->id, id, &err);
 	assert_int_equal(record_select(set, n, id, NULL), r->want);
 }

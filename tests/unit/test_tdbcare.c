@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_tdbcare.c - the daily care for the cache: nothing that others write or
+ * read meanwhile is lost. */
+#include "scratch.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../../module/store/clock.h"
+#include "ran.h"
+
+#define MANY 400
+#define LONG_BODY 3000
+
+static void
+put_many(struct scratch *s, unsigned n)
+{
+	struct entry e = scratch_policy("1", LONG_BODY);
+	char domain[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		scratch_put(s, domain, &e);
+	}
+}
+
+static void
+has_many(struct scratch *s, unsigned from, unsigned n)
+{
+	char domain[32];
+
+	for (unsigned i = from; i < n; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		scratch_has(s, domain, "1", LONG_BODY);
+	}
+}
+
+static void
+delete_many(struct scratch *s, unsigned n)
+{
+	char domain[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		assert_int_equal(cache_delete(s->cache, domain, NULL), STS_OK);
+	}
+}
+
+static void
+save(struct scratch *s)
+{
+	uint64_t size = 0;
+
+	assert_int_equal(cache_save(s->cache, &size, NULL), STS_OK);
+	assert_true(size > 0);
+}
+
+static void
+cut(const struct scratch *s, const char *name)
+{
+	assert_int_equal(truncate(scratch_path(s, name), 100), 0);
+}
+
+/* --- the last good copy ------------------------------------------------------- */
+
+static void
+a_damaged_file_is_replaced_by_the_copy(void **state)
+{
+	struct scratch *s = *state;
+
+	put_many(s, 20);
+	save(s);
+	scratch_is_owners(s, "policies.tdb.1");
+	assert_false(scratch_exists(s, "policies.tdb.1.new"));
+	cut(s, "policies.tdb");
+	scratch_reopen(s);
+	has_many(s, 0, 20);
+	assert_non_null(strstr(s->alert, "last good copy"));
+	assert_true(scratch_exists(s, "policies.tdb.damaged"));
+}
+
+static void
+a_copy_is_of_now(void **state)
+{
+	struct scratch *s = *state;
+	struct entry e = scratch_policy("2", 10);
+
+	put_many(s, 3);
+	save(s);
+	scratch_put(s, "d1.example", &e);
+	assert_int_equal(cache_delete(s->cache, "d2.example", NULL), STS_OK);
+	save(s);
+	cut(s, "policies.tdb");
+	scratch_reopen(s);
+	has_many(s, 0, 1);
+	scratch_has(s, "d1.example", "2", 10);
+	assert_int_equal(scratch_get(s, "d2.example", (char[80]){ 0 }),
+	    STS_MISS);
+}
+
+/* What a refresh left that was killed. */
+static void
+half_a_copy_is_no_copy(void **state)
+{
+	struct scratch *s = *state;
+
+	put_many(s, 3);
+	save(s);
+	scratch_write(s, "policies.tdb.1.new", "half", 4);
+	scratch_write(s, "policies.tdb.compact", "half", 4);
+	cut(s, "policies.tdb");
+	scratch_reopen(s);
+	has_many(s, 0, 3);
+	save(s);
+	assert_int_equal(cache_compact(s->cache, NULL), STS_OK);
+	has_many(s, 0, 3);
+}
+
+static void
+everything_forgotten_is_forgotten_in_the_copy(void **state)
+{
+	struct scratch *s = *state;
+
+	put_many(s, 3);
+	save(s);
+	assert_int_equal(cache_clear(s->cache, NULL), STS_OK);
+	cut(s, "policies.tdb");
+	scratch_reopen(s);
+	assert_int_equal(scratch_get(s, "d1.example", (char[80]){ 0 }),
+	    STS_MISS);
+}
+
+/* --- a look at all of it ------------------------------------------------------ */
+
+static void
+a_sound_file_is_sound(void **state)
+{
+	struct scratch *s = *state;
+
+	put_many(s, 20);
+	assert_int_equal(cache_check(s->cache, NULL), STS_OK);
+	assert_int_equal(cache_mend(s->cache, NULL), STS_OK);
+	assert_int_equal(s->alerts, 0);
+}
+
+static void
+zero_the_middle(const struct scratch *s)
+{
+	static const char zeros[65536];
+	struct stat st;
+	int fd = open(scratch_path(s, "policies.tdb"), O_WRONLY);
+
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	assert_int_equal(pwrite(fd, zeros, sizeof zeros, st.st_size / 2),
+	    sizeof zeros);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+damage_is_found_and_mended(void **state)
+{
+	struct scratch *s = *state;
+	struct sts_error err;
+
+	put_many(s, MANY);
+	save(s);
+	zero_the_middle(s);
+	assert_int_equal(cache_check(s->cache, &err), STS_DAMAGED);
+	assert_string_equal(err.word, "cache-damaged");
+	assert_int_equal(cache_mend(s->cache, NULL), STS_OK);
+	has_many(s, 0, MANY);
+	assert_non_null(strstr(s->alert, "last good copy"));
+}
+
+/* --- without waste ------------------------------------------------------------- */
+
+static void
+waste_goes_and_entries_stay(void **state)
+{
+	struct scratch *s = *state;
+	uint64_t before;
+
+	put_many(s, MANY);
+	delete_many(s, MANY / 2);
+	before = cache_size(s->cache, false);
+	assert_int_equal(cache_compact(s->cache, NULL), STS_OK);
+	assert_true(cache_size(s->cache, false) < before / 4 * 3);
+	has_many(s, MANY / 2, MANY);
+	assert_int_equal(scratch_get(s, "d0.example", (char[80]){ 0 }),
+	    STS_MISS);
+	assert_int_equal(cache_check(s->cache, NULL), STS_OK);
+	scratch_is_owners(s, "policies.tdb");
+	assert_false(scratch_exists(s, "policies.tdb.compact"));
+}
+
+struct crowd {
+	struct scratch *s;
+	volatile unsigned ready;
+	volatile unsigned over;
+	volatile unsigned written;
+	volatile unsigned read;
+};
+
+/* Puts one after another, and notes which ones are surely there. */
+static int
+write_on(void *arg)
+{
+	struct crowd *c = arg;
+	struct entry e = scratch_policy("1", LONG_BODY);
+	char domain[32];
+
+	scratch_reopen(c->s);
+	c->ready++;
+	for (unsigned i = MANY; c->over == 0; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		NEED(cache_put(c->s->cache, domain, &e, NULL) == STS_OK);
+		c->written = i + 1;
+	}
+	return 0;
+}
+
+/* Touches one and looks whether that stays. */
+static int
+touch_on(void *arg)
+{
+	struct crowd *c = arg;
+	struct entry e;
+
+	scratch_reopen(c->s);
+	c->ready++;
+	for (int64_t t = SCRATCH_NOW; c->over == 0; t++) {
+		NEED(cache_get(c->s->cache, "d3.example", &e, NULL) == STS_OK);
+		e.trial.marked_at = t;
+		NEED(cache_touch(c->s->cache, "d3.example", &e, NULL) ==
+		    STS_OK);
+		NEED(cache_get(c->s->cache, "d3.example", &e, NULL) == STS_OK);
+		NEED(e.trial.marked_at == t);
+	}
+	return 0;
+}
+
+/* Never misses one that is there, and never waits long. */
+static int
+read_on(void *arg)
+{
+	struct crowd *c = arg;
+	struct entry e;
+	char domain[32];
+
+	scratch_reopen(c->s);
+	c->ready++;
+	for (unsigned i = 0; c->over == 0; i++) {
+		int64_t before = clock_ms();
+
+		(void)snprintf(domain, sizeof domain, "d%u.example", i % MANY);
+		NEED(cache_get(c->s->cache, domain, &e, NULL) == STS_OK);
+		NEED(clock_ms() - before < 1500);
+		c->read++;
+	}
+	return 0;
+}
+
+#define TIMES 25
+
+static void
+nobody_loses_anything_meanwhile(void **state)
+{
+	struct scratch *s = *state;
+	struct crowd *c = scratch_shared(sizeof *c);
+	unsigned done = 0;
+	uint64_t size;
+	pid_t pid[3];
+
+	c->s = s;
+	put_many(s, MANY);
+	scratch_reopen(s);
+	pid[0] = scratch_start(write_on, c);
+	pid[1] = scratch_start(touch_on, c);
+	pid[2] = scratch_start(read_on, c);
+	assert_true(scratch_wait(&c->ready, 3));
+	for (unsigned i = 0; i < TIMES; i++) {
+		enum sts_status st = cache_compact(s->cache, NULL);
+
+		assert_true(st == STS_OK || st == STS_WAIT);
+		done += st == STS_OK;
+		assert_true(scratch_wait(&c->written, MANY + i));
+		assert_int_equal(cache_save(s->cache, &size, NULL), STS_OK);
+	}
+	c->over = 1;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(scratch_finish(pid[i]), 0);
+	assert_true(done > TIMES / 2);
+	assert_true(c->read > TIMES);
+	scratch_reopen(s);
+	has_many(s, 0, c->written);
+	assert_int_equal(cache_check(s->cache, NULL), STS_OK);
+}
+
+/* Somebody was stopped while he wrote. */
+static void
+a_locked_file_stays_as_it_is(void **state)
+{
+	struct scratch *s = *state;
+	struct sts_error err;
+	pid_t holder;
+
+	put_many(s, 3);
+	holder = scratch_hold(s, "policies.tdb", F_WRLCK, 4, 4);
+	assert_int_equal(cache_compact(s->cache, &err), STS_WAIT);
+	assert_string_equal(err.word, "cache-busy");
+	scratch_release(holder);
+	has_many(s, 0, 3);
+	assert_false(scratch_exists(s, "policies.tdb.compact"));
+}
+
+/* --- absences ------------------------------------------------------------------- */
+
+static bool
+is_young(void *arg, const struct entry *absence)
+{
+	(void)arg;
+	return absence->trial.asked_at >= SCRATCH_NOW;
+}
+
+static void
+old_absences_go(void **state)
+{
+	struct scratch *s = *state;
+	struct entry e = { .kind = ENTRY_ABSENCE };
+	char domain[32];
+
+	for (unsigned i = 0; i < 20; i++) {
+		e.trial.asked_at = SCRATCH_NOW - i % 2;
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		scratch_put(s, domain, &e);
+	}
+	assert_int_equal(
+	    cache_sift_absences(s->cache, is_young, NULL, NULL), STS_OK);
+	for (unsigned i = 0; i < 20; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		assert_int_equal(cache_get_absence(s->cache, domain, &e),
+		    i % 2 == 0 ? STS_OK : STS_MISS);
+	}
+	scratch_is_owners(s, "absent.tdb");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(a_damaged_file_is_replaced_by_the_copy),
+		SCRATCH_TEST(a_copy_is_of_now),
+		SCRATCH_TEST(half_a_copy_is_no_copy),
+		SCRATCH_TEST(everything_forgotten_is_forgotten_in_the_copy),
+		SCRATCH_TEST(a_sound_file_is_sound),
+		SCRATCH_TEST(damage_is_found_and_mended),
+		SCRATCH_TEST(waste_goes_and_entries_stay),
+		SCRATCH_TEST(nobody_loses_anything_meanwhile),
+		SCRATCH_TEST(a_locked_file_stays_as_it_is),
+		SCRATCH_TEST(old_absences_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
