@@ -7,9 +7,11 @@ LIBDIR ?= $(PREFIX)/lib/exim4/mta-sts
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/exim4-mta-sts
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSCONFDIR ?= /etc/exim4
 CONFDIR ?= $(LIBDIR)/exim-conf
 CACHEDIR ?= /var/spool/exim4/mta-sts
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 EXIM_USER ?= Debian-exim
 DESTDIR ?=
 
@@ -32,7 +34,8 @@ PATHS := -DMTA_STS_VERSION='"$(VERSION)"' \
 	-DMTA_STS_CACHEDIR='"$(CACHEDIR)"' \
 	-DMTA_STS_FETCH='"$(LIBDIR)/mta-sts-fetch"' \
 	-DMTA_STS_SO='"$(LIBDIR)/mta_sts.so"' \
-	-DMTA_STS_TOOL='"$(SBINDIR)/mta-sts"'
+	-DMTA_STS_TOOL='"$(SBINDIR)/mta-sts"' \
+	-DMTA_STS_ETC='"$(CONFDIR)"' -DMTA_STS_SYSCONFDIR='"$(SYSCONFDIR)"'
 ALL_CFLAGS = $(STD) $(WARN) $(HARD) $(PATHS) $(SAN) $(CPPFLAGS) $(CFLAGS)
 LINK_HARD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
@@ -41,12 +44,17 @@ CURL_LIBS ?= $(shell $(PKG_CONFIG) --libs libcurl openssl)
 JSON_LIBS ?= $(shell $(PKG_CONFIG) --libs jansson)
 
 B := build
-# The helper's, yet pure: what strangers may send us to, and answer.
-guard := module/net/address.c module/net/fetch_head.c
+# The helper's, yet fit for a test of its own: what strangers may send us to,
+# and answer, and what holds us then.
+guard := module/net/address.c module/net/fetch_head.c \
+	module/net/fetch_filter.c module/net/fetch_sandbox.c
+# The tool's alone: nothing that Exim loads makes processes like itself.
+forks := module/net/workers.c
 core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
-	$(filter-out module/net/fetch_%.c $(guard),$(wildcard module/net/*.c))
+	$(filter-out module/net/fetch_%.c $(guard) $(forks), \
+	$(wildcard module/net/*.c))
 exim := $(wildcard module/exim/*.c)
-tool := $(wildcard module/tool/*.c)
+tool := $(wildcard module/tool/*.c) $(forks)
 helper := $(wildcard module/net/fetch_*.c module/protocol/*.c) \
 	module/net/address.c module/net/become.c
 units := $(wildcard tests/unit/test_*.c)
@@ -83,7 +91,7 @@ $(B)/mta-sts: $(call obj,$(core) $(tool))
 	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS)
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
-    $(call obj,$(core) $(guard) $(unit_help))
+    $(call obj,$(core) $(guard) $(forks) $(unit_help))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
 
@@ -101,7 +109,41 @@ $(B)/tests/corpus/probe: $(B)/tests/corpus/probe.o $(call obj,$(core))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# What `make bench` compares us with.
+$(B)/tests/bench/constant.so: $(B)/tests/bench/constant.o
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(LINK_HARD) $(LDFLAGS) -o $@ $^
+
+$(B)/tests/bench/smallest_%: $(B)/tests/bench/smallest_%.o
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LINK_HARD) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lresolv
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(call obj,$(core))
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LINK_HARD) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
+# With a main() of ours, or with a fuzzer's.
+FUZZ_MAIN ?= $(call obj,tests/fuzz/fuzz_main.c tests/unit/guard.c)
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o \
+    $(call obj,tests/fuzz/fuzz.c $(core) $(guard)) $(FUZZ_MAIN)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lpcre2-8
+
+# Tests whose allocations fail; ours are counted between two objects.
+torture := $(call obj,tests/torture/begin.c $(core) $(guard) $(forks) \
+	tests/torture/end.c $(unit_help) tests/torture/torture.c)
+$(B)/tests/torture/memory: $(B)/tests/torture/memory.o $(torture)
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
+
+$(B)/tests/torture/test_%: $(B)/tests/unit/test_%.o $(torture) \
+    $(B)/tests/torture/rerun.o
+	$(call say,LINK)
+	$(Q)$(CC) -pie $(LDFLAGS) -Wl,--wrap=_cmocka_run_group_tests -o $@ $^ \
+	    $(CORE_LIBS) -lcmocka -ldl
+
+-include $(shell find $(B)/module $(B)/tests -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
 unit_bin := $(patsubst %.c,$(B)/%,$(units) \
@@ -109,12 +151,29 @@ unit_bin := $(patsubst %.c,$(B)/%,$(units) \
 
 unit-bin: $(unit_bin) $(B)/tests/corpus/probe
 
+fuzz-bin: $(patsubst %.c,$(B)/%,$(filter-out %/fuzz_main.c, \
+	$(wildcard tests/fuzz/fuzz_*.c)))
+
 unit: all unit-bin
 	tests/run unit
 
 check: deps
-	$(MAKE) all unit-bin
+	$(MAKE) all unit-bin fuzz-bin $(B)/tests/torture/memory
 	tests/run all
+
+bench_bin := $(patsubst %.c,$(B)/%, \
+	$(filter-out %/constant.c,$(wildcard tests/bench/*.c))) \
+	$(B)/tests/bench/constant.so
+
+# Minutes; writes bench/RESULTS.md.  GOALS=G1,G9 measures only those, and
+# writes nothing.
+bench: deps
+	$(MAKE) all $(bench_bin)
+	tests/bench/run $(GOALS)
+
+# The test world with the Exims of Debian 12, 13 and sid; half an hour.
+check-matrix: deps
+	tests/world/matrix
 
 deps:
 	tests/install-deps
@@ -137,26 +196,76 @@ asan:
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit-bin
 	MTA_STS_BUILD=build/asan tests/run unit
 
+# All targets together for about so long; FUZZ_TARGETS="dns entry" for some.
+FUZZ_SECONDS ?= 600
+fuzz:
+	tests/install-deps --lint
+	$(MAKE) B=build/fuzz CC=clang FORTIFY=no CFLAGS="-O1 -g" \
+	    SAN="-fsanitize=fuzzer-no-link,address,undefined \
+	    -fno-sanitize-recover=all" LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN= fuzz-bin
+	MTA_STS_BUILD=build/fuzz tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# The Debian package, in build/deb.
+deb:
+	tests/install-deps --deb
+	tests/deb/build build/deb
+
+# The package in fresh systems of Debian 12 and 13; minutes.
+check-deb: deb
+	tests/deb/run
+
+# Every allocation of every unit test fails once.
+torture:
+	tests/install-deps
+	$(MAKE) B=build/torture CFLAGS="-O2 -g -fno-reorder-functions \
+	    -fno-reorder-blocks-and-partition" torture-bin
+	MTA_STS_BUILD=build/torture tests/torture/run
+
+# test_cache_faults brings an allocator of its own that does so.
+torture-bin: $(B)/tests/torture/memory \
+    $(patsubst tests/unit/%.c,$(B)/tests/torture/%, \
+	$(filter-out %/test_cache_faults.c,$(units)))
+
+.PHONY: fuzz fuzz-bin torture torture-bin
+
 # --- install -------------------------------------------------------------------
 fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl)
+for_debian := $(addprefix exim-conf/debian/,main acl routers transports)
+drop_ins := main/01_mta-sts acl/25_mta-sts router/190_mta-sts \
+	transport/30_mta-sts_smtp
 examples := exim-conf/example.conf exim-conf/smarthost.conf.example
+units_systemd := $(wildcard systemd/*.service systemd/*.timer)
+cron := systemd/exim4-mta-sts.cron
 # The fragments name the places that the programs were built for.
 places := -e 's,/usr/lib/exim4/mta-sts/exim-conf,$(CONFDIR),' \
 	-e 's,/usr/lib/exim4/mta-sts,$(LIBDIR),' \
 	-e 's,/usr/sbin/mta-sts,$(SBINDIR)/mta-sts,'
+unit_places := -e 's,/usr/sbin/mta-sts,$(SBINDIR)/mta-sts,g' \
+	-e 's,/var/spool/exim4/mta-sts,$(CACHEDIR),' \
+	-e 's,Debian-exim,$(EXIM_USER),'
 D = $(DESTDIR)
 
 install: all
 	install -d $(D)$(LIBDIR) $(D)$(SBINDIR) $(D)$(CONFDIR) $(D)$(SYSCONFDIR) \
-	    $(D)$(DOCDIR)/examples $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8
+	    $(D)$(DOCDIR)/examples $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
+	    $(D)$(UNITDIR)
 	install -m 0644 $(B)/mta_sts.so $(D)$(LIBDIR)/mta_sts.so.new
 	mv -f $(D)$(LIBDIR)/mta_sts.so.new $(D)$(LIBDIR)/mta_sts.so
 	install -m 0755 $(B)/mta-sts-fetch $(D)$(LIBDIR)/
 	install -m 0755 $(B)/mta-sts $(D)$(SBINDIR)/
 	for f in $(fragments); do sed $(places) $$f >$(D)$(CONFDIR)/$${f##*/} && \
 	    chmod 0644 $(D)$(CONFDIR)/$${f##*/} || exit 1; done
+	install -d $(D)$(CONFDIR)/debian $(D)$(BASHDIR)
+	for f in $(for_debian); do sed $(places) $$f \
+	    >$(D)$(CONFDIR)/debian/$${f##*/} && \
+	    chmod 0644 $(D)$(CONFDIR)/debian/$${f##*/} || exit 1; done
+	install -m 0644 completion/mta-sts $(D)$(BASHDIR)/
 	install -m 0644 $(examples) $(D)$(DOCDIR)/examples/
-	cp -R exim-conf/debian $(D)$(DOCDIR)/examples/
+	for f in $(units_systemd); do sed $(unit_places) $$f \
+	    >$(D)$(UNITDIR)/$${f##*/} && \
+	    chmod 0644 $(D)$(UNITDIR)/$${f##*/} || exit 1; done
+	sed $(unit_places) $(cron) >$(D)$(DOCDIR)/examples/$(notdir $(cron))
+	chmod 0644 $(D)$(DOCDIR)/examples/$(notdir $(cron))
 	[ -e $(D)$(SYSCONFDIR)/mta-sts.conf ] || \
 	    install -m 0644 exim-conf/mta-sts.conf $(D)$(SYSCONFDIR)/
 	for p in $(pages); do install -m 0644 $$p \
@@ -164,16 +273,31 @@ install: all
 	@if [ -z "$(D)" ] && id -u $(EXIM_USER) >/dev/null 2>&1; then \
 	    install -d -m 0750 -o $(EXIM_USER) -g $(EXIM_USER) $(CACHEDIR); fi
 
+# Debian's split configuration: see INSTALL.
+install-debian:
+	for f in $(drop_ins); do install -d $(D)$(SYSCONFDIR)/conf.d/$${f%/*} && \
+	    sed $(places) exim-conf/debian/conf.d/$$f \
+	        >$(D)$(SYSCONFDIR)/conf.d/$$f && \
+	    chmod 0644 $(D)$(SYSCONFDIR)/conf.d/$$f || exit 1; done
+
+uninstall-debian:
+	rm -f $(addprefix $(D)$(SYSCONFDIR)/conf.d/,$(drop_ins))
+
 uninstall:
 	rm -f $(D)$(LIBDIR)/mta_sts.so $(D)$(LIBDIR)/mta-sts-fetch \
 	    $(D)$(SBINDIR)/mta-sts \
 	    $(addprefix $(D)$(CONFDIR)/,$(notdir $(fragments)))
 	for p in $(notdir $(pages)); do rm -f $(D)$(MANDIR)/man$${p##*.}/$$p; done
+	rm -f $(addprefix $(D)$(UNITDIR)/,$(notdir $(units_systemd)))
 	rm -rf $(D)$(DOCDIR)/examples
+	rm -f $(D)$(BASHDIR)/mta-sts \
+	    $(addprefix $(D)$(CONFDIR)/debian/,$(notdir $(for_debian)))
+	-rmdir $(D)$(CONFDIR)/debian
 	-rmdir $(D)$(CONFDIR) $(D)$(LIBDIR) $(D)$(DOCDIR) 2>/dev/null
 	@echo "kept: $(D)$(CACHEDIR) and $(D)$(SYSCONFDIR)/mta-sts.*"
 
 clean:
 	rm -rf build
 
-.PHONY: all unit unit-bin check deps demo lint flags asan install uninstall clean
+.PHONY: all check-matrix unit unit-bin check bench deps demo lint flags asan install uninstall \
+	install-debian uninstall-debian deb check-deb clean

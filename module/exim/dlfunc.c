@@ -5,7 +5,7 @@
  * other code, somewhere, for "no policy" and delivers in clear.  No Exim
  * header and no Exim symbol but a weak log_write: its prototype is the same
  * from 4.94 to 4.100, and so is that of these functions. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include "../lookup/event.h"
 #include "../lookup/lookup.h"
@@ -20,8 +20,15 @@ typedef unsigned char uschar; /* Exim's name for it */
 
 #define EXPORT __attribute__((visibility("default")))
 
-extern void log_write(unsigned selector, int flags, const char *format, ...)
-    __attribute__((weak, format(printf, 3, 4)));
+/* To write to Exim's log: with a selector first until 4.99, without from 4.100
+ * on, which takes our selector for no flags and ends the process.  is_debug is
+ * as old as that change. */
+extern void log_write(void) __attribute__((weak));
+extern void is_debug(void) __attribute__((weak));
+typedef void log_write_before(unsigned selector, int flags,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+typedef void log_write_since(int flags, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 EXPORT int mta_sts_lookup(uschar **yield, int argc, uschar *argv[]);
 EXPORT int mta_sts_mode(uschar **yield, int argc, uschar *argv[]);
@@ -38,22 +45,29 @@ static time_t configured_at;
 static void
 log_line(void *arg, const char *line)
 {
+	log_write_since *since = (log_write_since *)log_write;
+	log_write_before *before = (log_write_before *)log_write;
+
 	(void)arg;
-	if (log_write != NULL)
-		log_write(0, EXIM_LOG_MAIN, "%s", line);
+	if (log_write == NULL)
+		return;
+	if (is_debug != NULL)
+		since(EXIM_LOG_MAIN, "%s", line);
+	else
+		before(0, EXIM_LOG_MAIN, "%s", line);
 }
 
 static void
 log_problem(void *arg, unsigned line, const char *text)
 {
-	(void)arg;
-	if (log_write == NULL)
-		return;
+	char whole[600];
+
 	if (line == 0)
-		log_write(0, EXIM_LOG_MAIN, "MTA-STS: %s", text);
+		(void)snprintf(whole, sizeof whole, "MTA-STS: %s", text);
 	else
-		log_write(0, EXIM_LOG_MAIN, "MTA-STS: %s line %u: %s",
+		(void)snprintf(whole, sizeof whole, "MTA-STS: %s line %u: %s",
 		    MTA_STS_CONF, line, text);
+	log_line(arg, whole);
 }
 
 /* The look-up of this process, made on first use.  NULL: no memory. */

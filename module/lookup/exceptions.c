@@ -32,7 +32,7 @@ exception_name(enum exception_kind kind)
 	return "enforce";
 }
 
-/* --- one line ------------------------------------------------------------------- */
+/* --- one line ------------------------------------------------------------ */
 
 static bool
 broken(char why[128], const char *what, const char *which)
@@ -101,13 +101,19 @@ exception_date(const char *s, time_t *until)
 	return true;
 }
 
-bool
-exception_target(const char *word, char name[STS_DOMAIN_MAX + 2])
+static enum sts_status
+read_target(const char *word, char name[STS_DOMAIN_MAX + 2])
 {
 	size_t dot = word[0] == '.' ? 1 : 0;
 
 	name[0] = '.';
-	return domain_canon(word + dot, name + dot, NULL) == STS_OK;
+	return domain_canon(word + dot, name + dot, NULL);
+}
+
+bool
+exception_target(const char *word, char name[STS_DOMAIN_MAX + 2])
+{
+	return read_target(word, name) == STS_OK;
 }
 
 /* Patterns as a policy has them, so that the policy's parser is the judge. */
@@ -116,6 +122,7 @@ read_mx(const char *value, struct exception *e, char *mx, char why[128])
 {
 	char body[LINE_MAX_BYTES * 6];
 	struct policy *p = NULL;
+	enum sts_status status;
 	struct text t;
 	bool good;
 
@@ -127,7 +134,9 @@ read_mx(const char *value, struct exception *e, char *mx, char why[128])
 		else
 			text_add_bytes(&t, c, 1);
 	}
-	good = !t.full && policy_parse(body, t.len, &p, NULL) == STS_OK &&
+	status = policy_parse(body, t.len, &p, NULL);
+	e->unread = status == STS_NOMEM;
+	good = !t.full && status == STS_OK &&
 	    (p->findings & FINDING_MX_DROPPED) == 0 &&
 	    strlen(p->mx) <= strlen(value);
 	if (good) {
@@ -248,6 +257,7 @@ exception_parse(const char *line, struct exception *e, char *mx,
 	char *rest = copy;
 	char *word;
 	struct seen seen = { 0 };
+	enum sts_status status;
 
 	memset(e, 0, sizeof *e);
 	e->mx = "";
@@ -259,7 +269,9 @@ exception_parse(const char *line, struct exception *e, char *mx,
 	word = next_word(&rest);
 	if (word == NULL)
 		return broken(why, "empty", NULL);
-	if (!exception_target(word, e->name))
+	status = read_target(word, e->name);
+	e->unread = status == STS_NOMEM;
+	if (status != STS_OK)
 		return broken(why, "not a domain or .suffix", word);
 	while ((word = next_word(&rest)) != NULL)
 		if (!take_word(word, e, mx, &seen, why))
@@ -267,7 +279,7 @@ exception_parse(const char *line, struct exception *e, char *mx,
 	return is_whole(e, &seen, why);
 }
 
-/* --- the file ------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 /* Keeps a copy of e, its mx behind it.  False when out of memory. */
 static bool
@@ -336,8 +348,8 @@ read_line(char *line, size_t len, struct exceptions *x, struct source *s)
 	if (text == NULL)
 		return true;
 	if (!exception_parse(text, &e, mx, why)) {
-		complain(s, why);
-		return true;
+		complain(s, e.unread ? "out of memory" : why);
+		return !e.unread;
 	}
 	e.line = s->line;
 	return append(x, &e);
@@ -363,20 +375,31 @@ read_lines(FILE *in, struct exceptions *x, struct source *s)
 	return good && (feof(in) || ferror(in));
 }
 
+/* Ours, for now, and not the file's. */
+static bool
+is_shortage(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
 struct exceptions *
 exceptions_load(const char *path, config_problem *problem, void *arg,
     unsigned *problems)
 {
 	struct exceptions *x = calloc(1, sizeof *x);
 	struct source s = { problem, arg, 0, 0 };
+	int error = 0;
 	FILE *in;
 
 	if (x == NULL)
 		return NULL;
 	in = path[0] == '\0' ? NULL : fopen(path, "re");
-	if (in == NULL && path[0] != '\0' && errno != ENOENT)
-		complain(&s, strerror(errno));
-	if (in != NULL && !read_lines(in, x, &s)) {
+	if (in == NULL && path[0] != '\0')
+		error = errno;
+	if (error != 0 && error != ENOENT)
+		complain(&s, strerror(error));
+	/* Nobody knows then what the administrator enforces. */
+	if (is_shortage(error) || (in != NULL && !read_lines(in, x, &s))) {
 		exceptions_free(x);
 		x = NULL;
 	}

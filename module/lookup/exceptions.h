@@ -19,10 +19,10 @@
 #define EXCEPTION_WHY_MAX 160u /* bytes, printable */
 
 enum exception_kind {
-	EXCEPTION_IGNORE,  /* as a domain without MTA-STS; nobody is asked */
+	EXCEPTION_IGNORE, /* as a domain without MTA-STS; nobody is asked */
 	EXCEPTION_TESTING, /* enforce becomes testing; nothing is raised */
-	EXCEPTION_MX,      /* the policy's mx patterns are these */
-	EXCEPTION_ENFORCE  /* enforce with these mx patterns; nobody is asked */
+	EXCEPTION_MX, /* the policy's mx patterns are these */
+	EXCEPTION_ENFORCE /* enforce with these mx patterns; nobody is asked */
 };
 
 struct exception {
@@ -32,6 +32,7 @@ struct exception {
 	time_t until; /* 0: for good; else the first second after */
 	char why[EXCEPTION_WHY_MAX + 1];
 	const char *mx; /* joined by ':'; "" without */
+	bool unread; /* out of memory: nobody knows what the line says */
 };
 
 struct exceptions;
@@ -39,7 +40,7 @@ struct exceptions;
 /* Reads path.  A missing file, or "", is an empty list.  Every broken line is
  * told to problem (may be NULL) and counts for nothing; no other line is
  * touched by it.  *problems (may be NULL) is their number.  NULL when out of
- * memory.  Free with exceptions_free(). */
+ * memory or of descriptors.  Free with exceptions_free(). */
 struct exceptions *exceptions_load(const char *path, config_problem *problem,
     void *arg, unsigned *problems);
 void exceptions_free(struct exceptions *x); /* or NULL */

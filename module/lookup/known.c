@@ -39,7 +39,7 @@ doubt_until(const struct quest *q, int64_t readable_end)
 }
 
 static void
-mark_damaged(struct quest *q, int64_t readable_end)
+mark_damaged(struct quest *q, int64_t readable_end, const char *what)
 {
 	struct entry mark = { .kind = ENTRY_DAMAGED };
 	struct sts_error err;
@@ -48,8 +48,9 @@ mark_damaged(struct quest *q, int64_t readable_end)
 	q->policy = mark;
 	if (cache_put(q->l->cache, q->domain, &mark, &err) != STS_OK)
 		tell_unwritable(q, &err);
-	say(q, LOG_NOTHING, "the cached policy is damaged; asking anew, and "
-			    "deferring until it is replaced");
+	say(q, LOG_NOTHING, "%s; asking anew, and deferring until it is "
+			    "replaced",
+	    what);
 }
 
 static enum sts_status
@@ -126,7 +127,7 @@ known_read(struct quest *q)
 	}
 	q->policy = found;
 	if (status == STS_DAMAGED)
-		mark_damaged(q, found.damaged_until);
+		mark_damaged(q, found.damaged_until, err.text);
 	q->live = status == STS_OK && is_live(q, &q->policy);
 	q->damaged = q->policy.kind == ENTRY_DAMAGED &&
 	    q->now < q->policy.damaged_until;

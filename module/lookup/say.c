@@ -36,6 +36,19 @@ say(const struct quest *q, enum config_log level, const char *format, ...)
 	say_line(q->l, "%s: %s", q->domain, text);
 }
 
+/* What a daily refresh finds as it was: nothing to tell. */
+static bool
+is_known(const struct quest *q, const struct entry *e)
+{
+	const struct entry *was = &q->policy;
+
+	return (q->flags & LOOKUP_REFETCH) != 0 && q->live &&
+	    was->mode == e->mode && was->max_age == e->max_age &&
+	    was->findings == e->findings && strcmp(was->id, e->id) == 0 &&
+	    was->mx.len == e->mx.len &&
+	    memcmp(was->mx.p, e->mx.p, e->mx.len) == 0;
+}
+
 void
 say_fetched(const struct quest *q, const struct entry *e)
 {
@@ -47,7 +60,7 @@ say_fetched(const struct quest *q, const struct entry *e)
 		if ((e->findings >> i & 1) != 0)
 			text_addf(&t, "%s%s", t.len > 0 ? "," : " findings=",
 			    finding_name(i));
-	say(q, LOG_POLICY,
+	say(q, is_known(q, e) ? LOG_ALL : LOG_POLICY,
 	    "policy fetched: mode=%s id=%s max_age=%" PRIu32 " mx=%.500s%s",
 	    mode_name(e->mode), e->id, e->max_age, e->mx.p, findings);
 }
@@ -93,7 +106,7 @@ say_asked(const struct quest *q, const struct answer *a)
 	    a->why.word);
 }
 
-/* --- a policy that is replaced ------------------------------------------------- */
+/* --- a policy that is replaced ------------------------------------------- */
 
 /* Whether the list a (patterns joined by ':') holds the pattern p. */
 static bool
@@ -141,9 +154,9 @@ say_change(const struct quest *q, const struct entry *now)
 		    q->domain, was->id, now->id, now->mx.p);
 }
 
-/* --- exceptions ------------------------------------------------------------------ */
+/* --- exceptions ---------------------------------------------------------- */
 
-#define RUNS_OUT_SOON (3 * 86400) /* seconds */
+#define RUNS_OUT_SOON INT64_C(259200) /* seconds: three days */
 
 void
 say_exception(const struct quest *q, const struct exception *x)

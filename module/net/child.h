@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* child.h - run another program without trusting it and without leaving
- * anything behind.  The only fork and exec of the project. */
+ * anything behind.  The only exec of the project, and with workers.h the only
+ * fork. */
 #ifndef CHILD_H
 #define CHILD_H
 

@@ -86,7 +86,7 @@ garbage(struct sts_error *err, const struct fetch_options *o, const char *what)
 /* The helper failed and says why. */
 static enum sts_status
 told(const struct fetch_options *o, enum sts_status status,
-    const struct child *c, const struct child_end *end, struct sts_error *err)
+    const struct child_end *end, const char *said, struct sts_error *err)
 {
 	char copy[STS_WORD_MAX + 1];
 	struct bytes word, text;
@@ -94,7 +94,7 @@ told(const struct fetch_options *o, enum sts_status status,
 
 	if (end->out_len != 0)
 		return garbage(err, o, "failed, yet gave a policy");
-	if (!read_why(c->why, end->why_len, &word, &text))
+	if (!read_why(said, end->why_len, &word, &text))
 		return garbage(err, o, "failed without saying why in its form");
 	text_init(&t, copy, sizeof copy);
 	text_add_bytes(&t, word.p, word.len);
@@ -102,8 +102,8 @@ told(const struct fetch_options *o, enum sts_status status,
 }
 
 static enum sts_status
-exited(const struct fetch_options *o, const struct child *c,
-    const struct child_end *end, size_t *len, struct sts_error *err)
+exited(const struct fetch_options *o, const struct child_end *end,
+    const char *said, size_t *len, struct sts_error *err)
 {
 	switch (end->exit_code) {
 	case FETCH_EXIT_OK:
@@ -112,12 +112,12 @@ exited(const struct fetch_options *o, const struct child *c,
 		*len = end->out_len;
 		return STS_OK;
 	case FETCH_EXIT_FETCH:
-		return told(o, STS_FETCH, c, end, err);
+		return told(o, STS_FETCH, end, said, err);
 	case FETCH_EXIT_CERT:
-		return told(o, STS_CERT, c, end, err);
+		return told(o, STS_CERT, end, said, err);
 	case FETCH_EXIT_USAGE:
 	case FETCH_EXIT_SYSTEM:
-		return told(o, STS_SYSTEM, c, end, err);
+		return told(o, STS_SYSTEM, end, said, err);
 	case CHILD_EXIT_EXEC:
 		return error_set(err, STS_SYSTEM, "helper-missing",
 		    "%s cannot be executed", o->helper);
@@ -128,6 +128,22 @@ exited(const struct fetch_options *o, const struct child *c,
 	default:
 		return garbage(err, o, "ended with an unknown exit code");
 	}
+}
+
+enum sts_status
+fetch_read(const struct fetch_options *o, const struct child_end *end,
+    const char *said, size_t *len, struct sts_error *err)
+{
+	*len = 0;
+	if (end->timed_out)
+		return error_set(err, STS_FETCH, "timeout",
+		    "no end within the time limit");
+	if (end->flooded)
+		return garbage(err, o, "says more than a policy can be");
+	if (end->exit_code < 0)
+		return error_set(err, STS_SYSTEM, "helper-died",
+		    "%s was ended by signal %d", o->helper, end->signal);
+	return exited(o, end, said, len, err);
 }
 
 enum sts_status
@@ -156,13 +172,5 @@ fetch_policy(const struct fetch_options *o, const char *domain,
 	status = child_run(&c, &end, err);
 	if (status != STS_OK)
 		return status;
-	if (end.timed_out)
-		return error_set(err, STS_FETCH, "timeout",
-		    "no end within the time limit");
-	if (end.flooded)
-		return garbage(err, o, "says more than a policy can be");
-	if (end.exit_code < 0)
-		return error_set(err, STS_SYSTEM, "helper-died",
-		    "%s was ended by signal %d", o->helper, end.signal);
-	return exited(o, &c, &end, len, err);
+	return fetch_read(o, &end, why, len, err);
 }

@@ -24,6 +24,7 @@ struct fetch_options {
 	const char *ca_file; /* PEM; NULL: none */
 	const char *ca_path; /* hashed directory; NULL: none */
 	bool allow_private_addresses;
+	bool smtp; /* see below */
 	uid_t uid; /* who the helper becomes when we are root */
 	gid_t gid;
 };
@@ -37,9 +38,22 @@ struct fetch_options {
  * STS_SYSTEM when the helper has trouble of its own ("ca-file", "ca-path",
  * "no-memory", ...), is missing, could not be stripped of its rights, was
  * killed by somebody else, or spoke nonsense ("helper-missing",
- * "helper-rights", "helper-died", "helper-garbage"). */
+ * "helper-rights", "helper-died", "helper-garbage").
+ *
+ * With o->smtp domain is the name of a mail host instead, and body gets a line
+ * "ADDRESS TLS-VERSION CIPHER" when it offers STARTTLS with a certificate that
+ * an enforce policy wants (RFC 8461 4.2); else STS_FETCH ("connect",
+ * "timeout", "smtp-reply", "no-starttls", "starttls-refused", "tls", ...) or
+ * STS_CERT as above. */
 enum sts_status fetch_policy(const struct fetch_options *o, const char *domain,
     int64_t deadline, char *body, size_t cap, size_t *len,
+    struct sts_error *err) STS_CHECKED;
+
+struct child_end;
+/* What it means that the helper ended so, having written said[end->why_len] to
+ * fd 2.  Pure; fetch_policy() ends with it, tests and fuzzers begin here. */
+enum sts_status fetch_read(const struct fetch_options *o,
+    const struct child_end *end, const char *said, size_t *len,
     struct sts_error *err) STS_CHECKED;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fetch_main.c - mta-sts-fetch: one policy over HTTPS, to standard output.
- * fetch.h says what it and the module say to each other. */
+/* fetch_main.c - mta-sts-fetch: one policy over HTTPS, to standard output; or
+ * a look at a mail host.  fetch.h says what it and the module say to each
+ * other. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -16,24 +17,29 @@
 #include "fetch.h"
 #include "fetch_host.h"
 #include "fetch_https.h"
+#include "fetch_sandbox.h"
+#include "fetch_smtp.h"
 
 #define NOBODY 65534
 #define TIMEOUT_MAX 3600.0 /* seconds */
 #define TIMEOUT_MIN 0.1
 #define CA_PATH "/etc/ssl/certs"
+#define PORT_HTTPS 443
+#define PORT_SMTP 25
 
 #define USAGE                                                 \
 	"mta-sts-fetch [--timeout SECONDS] [--ca-file FILE] " \
-	"[--ca-path DIRECTORY] [--allow-private] DOMAIN"
+	"[--ca-path DIRECTORY] [--allow-private] [--smtp] DOMAIN"
 
 static const char late[] =
-    "timeout: no address of the policy host within the time limit\n";
+    "timeout: no address of the host within the time limit\n";
 
 struct options {
 	double timeout; /* seconds */
 	const char *ca_file;
 	const char *ca_path;
 	bool allow_private;
+	bool smtp; /* domain is a mail host */
 	const char *domain;
 	bool help;
 	bool version;
@@ -64,6 +70,9 @@ take_option(int option, struct options *o)
 	case 'a':
 		o->allow_private = true;
 		return true;
+	case 's':
+		o->smtp = true;
+		return true;
 	case 'h':
 		o->help = true;
 		return true;
@@ -83,6 +92,7 @@ read_options(int argc, char *argv[], struct options *o)
 		{ "ca-file", required_argument, NULL, 'f' },
 		{ "ca-path", required_argument, NULL, 'p' },
 		{ "allow-private", no_argument, NULL, 'a' },
+		{ "smtp", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -137,12 +147,12 @@ check_ca(const char *path, const char *word, int mode, struct sts_error *err)
 }
 
 /* Whoever starts us, a stranger's bytes are read by nobody of importance, and
- * the environment has no say.
- *
- * A seccomp filter or a Landlock rule set has its place here. */
+ * the environment has no say. */
 static enum sts_status
-give_up_rights(struct sts_error *err)
+give_up_rights(const struct options *o, struct sts_error *err)
 {
+	struct fetch_sandbox held;
+
 	if (clearenv() != 0)
 		return error_set(err, STS_NOMEM, "no-memory", "out of memory");
 	if (become_may_root() && !become_user(NOBODY, NOBODY))
@@ -151,6 +161,8 @@ give_up_rights(struct sts_error *err)
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return error_set(err, STS_SYSTEM, "rights", "SIGPIPE: %s",
 		    strerror(errno));
+	/* Not to be had everywhere; --version tells. */
+	fetch_sandbox_enter(o->ca_file, o->ca_path, &held);
 	return STS_OK;
 }
 
@@ -171,6 +183,21 @@ find(const char *host, const struct options *o, struct fetch_addresses *a,
 }
 
 static enum sts_status
+get(const struct options *o, const struct fetch_request *r,
+    struct fetch_body *body, struct sts_error *err)
+{
+	enum sts_status status;
+
+	/* Nor to any other server of this network, whoever asks for it. */
+	(void)fetch_sandbox_port(o->smtp ? PORT_SMTP : PORT_HTTPS);
+	if (!o->smtp)
+		return fetch_https_get(r, body, err);
+	status = fetch_smtp_check(r, body->p, err);
+	body->len = status == STS_OK ? strlen(body->p) : 0;
+	return status;
+}
+
+static enum sts_status
 fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
 {
 	char domain[STS_DOMAIN_MAX + 1], host[STS_DOMAIN_MAX + 1];
@@ -186,21 +213,21 @@ fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
 	enum sts_status status;
 	struct text t;
 
-	status = give_up_rights(err);
+	status = give_up_rights(o, err);
 	if (status == STS_OK)
 		status = domain_canon(o->domain, domain, err);
 	if (status != STS_OK)
 		return status;
 	/* RFC 8461 3.3: the policy host. */
 	text_init(&t, host, sizeof host);
-	text_addf(&t, "mta-sts.%s", domain);
+	text_addf(&t, "%s%s", o->smtp ? "" : "mta-sts.", domain);
 	status = check_ca(o->ca_file, "ca-file", R_OK, err);
 	if (status == STS_OK)
 		status = check_ca(o->ca_path, "ca-path", R_OK | X_OK, err);
 	if (status == STS_OK)
 		status = find(host, o, &addresses, err);
 	if (status == STS_OK)
-		status = fetch_https_get(&r, body, err);
+		status = get(o, &r, body, err);
 	return status;
 }
 
@@ -236,6 +263,21 @@ exit_code(enum sts_status status)
 	return status == STS_DOMAIN ? FETCH_EXIT_USAGE : FETCH_EXIT_SYSTEM;
 }
 
+/* And how well this kernel can hold us. */
+static void
+say_version(void)
+{
+	struct fetch_sandbox held;
+
+	fetch_sandbox_enter(NULL, NULL, &held);
+	(void)printf("mta-sts-fetch %s\nseccomp: %s\nLandlock: ",
+	    MTA_STS_VERSION, held.filter ? "yes" : "no");
+	if (held.landlock > 0)
+		(void)printf("version %d\n", held.landlock);
+	else
+		(void)puts("no");
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -249,8 +291,10 @@ main(int argc, char *argv[])
 		return FETCH_EXIT_USAGE;
 	}
 	if (o.help || o.version) {
-		(void)puts(o.help ? "usage: " USAGE
-				  : "mta-sts-fetch " MTA_STS_VERSION);
+		if (o.help)
+			(void)puts("usage: " USAGE);
+		else
+			say_version();
 		return FETCH_EXIT_OK;
 	}
 	status = fetch(&o, &body, &err);

@@ -250,7 +250,7 @@ cache_walk(struct cache *c, bool absences,
 	    &w, err);
 }
 
-/* --- once a day ------------------------------------------------------------- */
+/* --- once a day ----------------------------------------------------------- */
 
 uint64_t
 cache_size(struct cache *c, bool absences)

@@ -65,7 +65,7 @@ enum sts_status cache_walk(struct cache *c, bool absences,
 /* Of policies.tdb (absences == false) or absent.tdb, in bytes; 0: not there. */
 uint64_t cache_size(struct cache *c, bool absences);
 /* Looks at all of policies.tdb; STS_OK: sound, STS_DAMAGED, STS_WAIT: nobody
- * can tell within a second. */
+ * can tell now. */
 enum sts_status cache_check(struct cache *c, struct sts_error *err) STS_CHECKED;
 /* The same, and what is damaged is replaced by the last good copy. */
 enum sts_status cache_mend(struct cache *c, struct sts_error *err) STS_CHECKED;

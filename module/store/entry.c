@@ -236,13 +236,27 @@ damaged(struct entry *e, const char *buf, size_t len, const char *what,
 	    "cached value is damaged (%s)", what);
 }
 
+/* Another version's, before or after this one: what it means by the rest is
+ * not known, so that it counts as much as something damaged. */
+static enum sts_status
+not_ours(struct entry *e, const char *buf, size_t len, struct sts_error *err)
+{
+	enum sts_status status = damaged(e, buf, len, "no value of ours", err);
+
+	if (len <= AT_MX || memcmp(buf + AT_MAGIC, "MS", 2) != 0)
+		return status;
+	return error_set(err, status, "cache-damaged",
+	    "cached value is of version %u, and this is version %u",
+	    (unsigned)(unsigned char)buf[AT_MAGIC + 2], (unsigned)VERSION);
+}
+
 enum sts_status
 entry_decode(const char *buf, size_t len, const char *key, struct entry *e,
     struct sts_error *err)
 {
 	memset(e, 0, sizeof *e);
 	if (!is_ours(buf, len))
-		return damaged(e, buf, len, "not of this version", err);
+		return not_ours(e, buf, len, err);
 	if (!lengths_add_up(buf, len))
 		return damaged(e, buf, len, "length", err);
 	if (get(buf, AT_SUM, 8) != checksum(buf, len, key))

@@ -163,6 +163,8 @@ history_add(struct history *h, const char *domain, const struct entry *e)
 	if (!t.full)
 		status = tdbfile_put(&h->file, domain, fresh, SIZE_MAX_BYTES,
 		    NULL);
+	/* What cannot be kept is not kept. */
+	(void)status;
 	free(buf);
 }
 

@@ -3,7 +3,6 @@
 #include "tdbcare.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h> /* for tdb.h */
 #include <stdio.h>
 #include <string.h>
@@ -13,18 +12,20 @@
 #include "clock.h"
 #include "flight.h"
 #include "owner.h"
+#include "tdblook.h"
 #include "tdbmend.h"
+#include "tdbopen.h"
 
+#define CHECK_MS 10000
 #define WRITERS_WAIT_MS 1000 /* for us */
-#define LOCK_WAIT_MS 2000 /* for them */
 #define KEY_ROOM 1024 /* bytes; more than any domain */
 
 static enum sts_status
 cannot(const struct tdbfile *f, const char *what, int error,
     struct sts_error *err)
 {
-	return error_set(err, STS_SYSTEM, "cache-write", "%s/%s cannot be %s: %s",
-	    f->dir, f->name, what,
+	return error_set(err, STS_SYSTEM, "cache-write",
+	    "%s/%s cannot be %s: %s", f->dir, f->name, what,
 	    error != 0 ? strerror(error) : "cannot read or write");
 }
 
@@ -35,43 +36,23 @@ another_time(const struct tdbfile *f, const char *why, struct sts_error *err)
 	    f->name, why);
 }
 
-/* --- a look at all of it --------------------------------------------------- */
-
-struct look {
-	int64_t deadline;
-	bool late;
-};
-
-static int
-look_on(TDB_DATA key, TDB_DATA value, void *arg)
-{
-	struct look *l = arg;
-
-	(void)key;
-	(void)value;
-	l->late = clock_left(l->deadline) == 0;
-	return l->late ? -1 : 0;
-}
+/* --- a look at all of it -------------------------------------------------- */
 
 enum sts_status
 tdbcare_check(struct tdbfile *f, struct sts_error *err)
 {
-	struct look l = { 0, false };
 	enum sts_status status = tdbfile_open(f, err);
+	enum tdb_condition c;
 
 	if (status != STS_OK)
 		return status;
-	if (!tdbmend_comes_free(tdb_fd(f->tdb), 0, 0))
-		return another_time(f, "is locked by somebody else", err);
-	l.deadline = clock_ms() + WRITERS_WAIT_MS;
-	if (tdb_check(f->tdb, look_on, &l) == 0)
+	c = tdblook_all(f, clock_ms() + CHECK_MS);
+	if (c == TDB_SOUND)
 		return STS_OK;
-	if (l.late || tdb_error(f->tdb) == TDB_ERR_LOCK ||
-	    tdb_error(f->tdb) == TDB_ERR_OOM)
-		return another_time(f, "is too large to be checked at once",
-		    err);
-	return error_set(err, STS_DAMAGED, "cache-damaged", "%s/%s: damaged",
-	    f->dir, f->name);
+	if (c == TDB_DAMAGED)
+		return error_set(err, STS_DAMAGED, "cache-damaged",
+		    "%s/%s: damaged", f->dir, f->name);
+	return another_time(f, "cannot be checked now", err);
 }
 
 enum sts_status
@@ -84,13 +65,14 @@ tdbcare_mend(struct tdbfile *f, struct sts_error *err)
 	return tdbmend_replace(f) ? STS_OK : status;
 }
 
-/* --- a copy ------------------------------------------------------------------ */
+/* --- a copy --------------------------------------------------------------- */
 
 struct copy {
 	struct tdbfile *from;
-	ino_t ino; /* of the file that we began to copy */
+	ino_t ino; /* of the file that we began to copy ... */
+	uint64_t size; /* ... and its size in bytes */
 	struct tdb_context *to;
-	char path[TDBMEND_PATH]; /* of `to` */
+	char path[TDBOPEN_PATH]; /* of `to` */
 	bool (*keep)(void *arg, const char *key, struct bytes value);
 	void *arg;
 	uint64_t copied; /* entries in the copy */
@@ -108,27 +90,69 @@ fail(struct copy *c)
 	return false;
 }
 
+/* Nobody may have replaced, or emptied, the file while it was copied. */
+static bool
+is_same_file(const struct copy *c)
+{
+	return tdbopen_is_current(c->from) && c->from->ino == c->ino;
+}
+
+static enum sts_status
+under_lock_0(struct copy *c,
+    enum sts_status (*act)(struct copy *c, struct sts_error *err),
+    struct sts_error *err)
+{
+	struct flight lock;
+	struct owner o;
+	enum sts_status status = owner_enter(c->from->dir, &o, err);
+
+	if (status != STS_OK)
+		return status;
+	status = flight_take(c->from->dir, "", clock_ms() + TDBOPEN_WAIT_MS,
+	    &lock, err);
+	if (status == STS_OK && !is_same_file(c))
+		status = another_time(c->from, "was replaced by somebody else",
+		    err);
+	if (status == STS_OK)
+		status = act(c, err);
+	flight_drop(&lock);
+	owner_leave(&o);
+	return status;
+}
+
+/* Under lock 0: whoever is about to rename a copy of his under that name then
+ * sees that this one is not his. */
+static enum sts_status
+create_copy(struct copy *c, struct sts_error *err)
+{
+	c->to = tdbopen_create(c->from, c->path, c->size);
+	return c->to != NULL ? STS_OK : cannot(c->from, "copied", errno, err);
+}
+
 static enum sts_status
 begin_copy(struct copy *c, const char *suffix, struct sts_error *err)
 {
 	struct tdbfile *f = c->from;
-	struct owner o;
-	uint64_t size = tdbfile_size(f);
 	enum sts_status status = tdbfile_open(f, err);
 
 	if (status != STS_OK)
 		return status;
 	c->ino = f->ino;
-	if (!tdbmend_path(f, suffix, c->path))
+	c->size = tdbfile_size(f);
+	if (!tdbopen_path(f, suffix, c->path))
 		return cannot(f, "copied", errno, err);
-	status = owner_enter(f->dir, &o, err);
-	if (status != STS_OK)
-		return status;
-	c->to = tdbmend_create(f, c->path, size);
-	if (c->to == NULL)
-		status = cannot(f, "copied", errno, err);
-	owner_leave(&o);
-	return status;
+	return under_lock_0(c, create_copy, err);
+}
+
+/* Another process may have begun a copy under the same name. */
+static bool
+is_our_copy(const struct copy *c)
+{
+	struct stat ours, there;
+
+	return fstat(tdb_fd(c->to), &ours) == 0 &&
+	    lstat(c->path, &there) == 0 && ours.st_ino == there.st_ino &&
+	    ours.st_dev == there.st_dev;
 }
 
 /* What was not renamed is of no use to anybody. */
@@ -139,12 +163,13 @@ end_copy(struct copy *c)
 
 	if (c->to == NULL)
 		return;
+	if (owner_enter(c->from->dir, &o, NULL) == STS_OK) {
+		if (is_our_copy(c))
+			(void)unlink(c->path);
+		owner_leave(&o);
+	}
 	(void)tdb_close(c->to);
 	c->to = NULL;
-	if (owner_enter(c->from->dir, &o, NULL) != STS_OK)
-		return;
-	(void)unlink(c->path);
-	owner_leave(&o);
 }
 
 static bool
@@ -192,20 +217,16 @@ copy_all(struct copy *c, struct sts_error *err)
 	return STS_OK;
 }
 
-/* Nobody may have replaced, or emptied, the file while it was copied. */
-static bool
-is_same_file(const struct copy *c)
-{
-	return tdbmend_is_current(c->from) && c->from->ino == c->ino;
-}
-
 /* Renames the copy; as the owner, under lock 0. */
 static enum sts_status
 put_in_place(struct copy *c, const char *suffix, struct sts_error *err)
 {
-	char path[TDBMEND_PATH];
+	char path[TDBOPEN_PATH];
 
-	if (!tdbmend_path(c->from, suffix, path) ||
+	if (!is_our_copy(c))
+		return another_time(c->from, "is copied by somebody else, too",
+		    err);
+	if (!tdbopen_path(c->from, suffix, path) ||
 	    rename(c->path, path) != 0 ||
 	    (c->from->durable && !tdbmend_sync(c->from->dir, O_DIRECTORY)))
 		return cannot(c->from, "copied", errno, err);
@@ -214,30 +235,7 @@ put_in_place(struct copy *c, const char *suffix, struct sts_error *err)
 	return STS_OK;
 }
 
-static enum sts_status
-under_lock_0(struct copy *c,
-    enum sts_status (*act)(struct copy *c, struct sts_error *err),
-    struct sts_error *err)
-{
-	struct flight lock;
-	struct owner o;
-	enum sts_status status = owner_enter(c->from->dir, &o, err);
-
-	if (status != STS_OK)
-		return status;
-	status = flight_take(c->from->dir, "", clock_ms() + LOCK_WAIT_MS,
-	    &lock, err);
-	if (status == STS_OK && !is_same_file(c))
-		status = another_time(c->from, "was replaced by somebody else",
-		    err);
-	if (status == STS_OK)
-		status = act(c, err);
-	flight_drop(&lock);
-	owner_leave(&o);
-	return status;
-}
-
-/* --- the last good copy ---------------------------------------------------------- */
+/* --- the last good copy --------------------------------------------------- */
 
 static enum sts_status
 become_good_copy(struct copy *c, struct sts_error *err)
@@ -272,21 +270,7 @@ tdbcare_save(struct tdbfile *f, uint64_t *size, struct sts_error *err)
 	return status;
 }
 
-/* --- without waste ------------------------------------------------------------------ */
-
-/* Readers go on, writers wait.  Both must be let go by unlock_writers(). */
-static bool
-lock_writers(struct tdbfile *f)
-{
-	int64_t deadline = clock_ms() + LOCK_WAIT_MS;
-
-	while (tdb_lockall_read_nonblock(f->tdb) != 0) {
-		if (clock_left(deadline) == 0)
-			return false;
-		(void)poll(NULL, 0, 1);
-	}
-	return true;
-}
+/* --- without waste -------------------------------------------------------- */
 
 struct compare {
 	TDB_DATA with;
@@ -349,7 +333,7 @@ become_the_file(struct copy *c, struct sts_error *err)
 {
 	enum sts_status status;
 
-	if (!lock_writers(c->from))
+	if (!tdbopen_lock_writers(c->from->tdb))
 		return another_time(c->from, "is locked by somebody else", err);
 	if (catch_up(c))
 		status = put_in_place(c, "", err);

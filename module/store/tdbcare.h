@@ -9,9 +9,9 @@
 
 #include "tdbfile.h"
 
-/* Looks at every byte that TDB's structure depends on.  STS_OK: sound;
- * STS_DAMAGED: not (nothing is done about it); STS_WAIT: too large to tell
- * within a second; STS_ABSENT, STS_SYSTEM: as tdbfile_open(). */
+/* Looks at every entry and all free space.  STS_OK: sound; STS_DAMAGED: not
+ * (nothing is done about it); STS_WAIT: locked, or too large to tell within ten
+ * seconds; STS_ABSENT, STS_SYSTEM: as tdbfile_open(). */
 enum sts_status tdbcare_check(struct tdbfile *f, struct sts_error *err)
     STS_CHECKED;
 /* Has a damaged file replaced by its last good copy.  STS_OK: f is sound now,

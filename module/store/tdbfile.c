@@ -13,10 +13,8 @@
 #include "clock.h"
 #include "owner.h"
 #include "tdbmend.h"
+#include "tdbopen.h"
 
-/* A commit of somebody else's holds readers up for some milliseconds; who
- * waits longer waits for a stopped process. */
-#define LOCK_WAIT_MS 2000
 #define GROWTH_ROOM (16u << 20) /* bytes */
 
 static TDB_DATA
@@ -44,7 +42,7 @@ tdbfile_open(struct tdbfile *f, struct sts_error *err)
 {
 	f->error = TDB_SUCCESS;
 	f->os_error = 0;
-	if (tdbmend_is_current(f))
+	if (tdbopen_is_current(f))
 		return STS_OK;
 	tdbfile_close(f);
 	return tdbmend_open(f, err);
@@ -111,23 +109,13 @@ wait_for_lock(struct tdbfile *f, TDB_DATA key,
 	errno = 0;
 	if (lock(f->tdb, key) == 0)
 		return true;
-	deadline = clock_ms() + LOCK_WAIT_MS;
+	deadline = clock_ms() + TDBOPEN_WAIT_MS;
 	while (tdb_error(f->tdb) == TDB_ERR_LOCK && clock_left(deadline) > 0) {
 		(void)poll(NULL, 0, 1);
 		if (lock(f->tdb, key) == 0)
 			return true;
 	}
 	return failed(f);
-}
-
-/* TDB looks at the beginning of a file when it opens it and never again. */
-static bool
-begins_well(const struct tdbfile *f)
-{
-	char head[TDBFILE_HEAD];
-
-	return tdbmend_head(tdb_fd(f->tdb), head) &&
-	    memcmp(head, f->head, sizeof head) == 0;
 }
 
 struct search {
@@ -163,7 +151,7 @@ is_surely_missing(struct tdbfile *f, TDB_DATA key)
 	struct search s = { key, (unsigned)tdb_hash_size(f->tdb), false,
 		false };
 
-	if (!begins_well(f))
+	if (!tdbopen_begins_well(f))
 		return failed_by(f, TDB_ERR_CORRUPT);
 	if (tdb_traverse_key_chain(f->tdb, key, compare_key, &s) < 0)
 		return failed(f);
@@ -329,14 +317,6 @@ is_full(struct tdbfile *f, TDB_DATA key, uint64_t size_max)
 	    (uint64_t)st.st_size > size_max && !tdb_exists(f->tdb, key);
 }
 
-static bool
-change(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
-{
-	return (value == NULL
-		       ? tdb_delete(f->tdb, key)
-		       : tdb_store(f->tdb, key, *value, TDB_REPLACE)) == 0;
-}
-
 /* TDB does not say that the disk is full.  It grows by a quarter, and by a
  * hundred times what it is about to write. */
 static bool
@@ -351,36 +331,58 @@ is_disk_full(const struct tdbfile *f)
 	    (uint64_t)st.st_size / 4 + GROWTH_ROOM;
 }
 
-/* TDB hides it when it could not end a transaction; that is then undone by
- * whoever comes next. */
 static bool
-is_stored(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
+is_same(TDB_DATA a, TDB_DATA b)
 {
-	TDB_DATA d = tdb_fetch(f->tdb, key);
-	bool same;
-
-	if (d.dptr == NULL)
-		return value == NULL && tdb_error(f->tdb) == TDB_ERR_NOEXIST;
-	same = value != NULL && d.dsize == value->dsize &&
-	    memcmp(d.dptr, value->dptr, d.dsize) == 0;
-	free(d.dptr);
-	return same;
+	if (a.dptr == NULL || b.dptr == NULL)
+		return a.dptr == b.dptr;
+	return a.dsize == b.dsize && memcmp(a.dptr, b.dptr, a.dsize) == 0;
 }
 
-/* Stores or, without a value, deletes; as the owner. */
+/* TDB hides it when it could not end a transaction; that is then undone by
+ * whoever comes next.  Any other value is another process's, and later. */
 static bool
-store(struct tdbfile *f, TDB_DATA key, const TDB_DATA *value)
+is_undone(struct tdbfile *f, TDB_DATA key, TDB_DATA before, TDB_DATA wanted)
 {
-	if (!tdbmend_comes_free(tdb_fd(f->tdb), 0, 0))
+	TDB_DATA now = tdb_fetch(f->tdb, key);
+	bool undone = !is_same(now, wanted) && is_same(now, before);
+
+	free(now.dptr);
+	return undone;
+}
+
+/* Stores or, without a value, deletes. */
+static bool
+change(struct tdbfile *f, TDB_DATA key, TDB_DATA value)
+{
+	TDB_DATA before = tdb_fetch(f->tdb, key);
+	bool ok;
+
+	ok = (value.dptr == NULL
+		     ? tdb_delete(f->tdb, key)
+		     : tdb_store(f->tdb, key, value, TDB_REPLACE)) == 0 &&
+	    tdb_transaction_commit(f->tdb) == 0;
+	if (!ok)
+		(void)failed(f);
+	else if (is_undone(f, key, before, value))
+		ok = failed_by(f, TDB_ERR_IO);
+	free(before.dptr);
+	return ok;
+}
+
+/* The same in a transaction, as the owner. */
+static bool
+store(struct tdbfile *f, TDB_DATA key, TDB_DATA value)
+{
+	if (!tdbopen_comes_free(tdb_fd(f->tdb), 0, 0))
 		return failed_by(f, TDB_ERR_LOCK);
-	if (!begins_well(f))
+	if (!tdbopen_begins_well(f))
 		return failed_by(f, TDB_ERR_CORRUPT);
 	errno = 0;
 	if (tdb_transaction_start(f->tdb) != 0)
 		return failed(f);
-	if (change(f, key, value) && tdb_transaction_commit(f->tdb) == 0)
-		return is_stored(f, key, value) || failed_by(f, TDB_ERR_IO);
-	(void)failed(f);
+	if (change(f, key, value))
+		return true;
 	/* Also after a commit: one whose fsync failed keeps its locks. */
 	(void)tdb_transaction_cancel(f->tdb);
 	if (f->os_error == 0 && is_disk_full(f))
@@ -404,7 +406,7 @@ put_once(struct tdbfile *f, const char *key, struct bytes value,
 	if (is_full(f, k, size_max))
 		status = error_set(err, STS_SYSTEM, "cache-full",
 		    "%s/%s has reached its limit", f->dir, f->name);
-	else if (!store(f, k, &d))
+	else if (!store(f, k, d))
 		status = trouble(f, "cache-write", err);
 	owner_leave(&o);
 	return status;
@@ -419,7 +421,7 @@ once_more(struct tdbfile *f, enum sts_status status, unsigned *tries)
 	if ((*tries)++ > 0)
 		return false;
 	if (status == STS_OK)
-		return !tdbmend_is_current(f);
+		return !tdbopen_is_current(f);
 	return is_mended(f, status);
 }
 
@@ -441,6 +443,7 @@ tdbfile_put(struct tdbfile *f, const char *key, struct bytes value,
 static enum sts_status
 delete_once(struct tdbfile *f, const char *key, struct sts_error *err)
 {
+	TDB_DATA nothing = { NULL, 0 };
 	struct bytes v;
 	struct owner o;
 	enum sts_status status = get_once(f, key, &v, err);
@@ -450,7 +453,7 @@ delete_once(struct tdbfile *f, const char *key, struct sts_error *err)
 	status = owner_enter(f->dir, &o, err);
 	if (status != STS_OK)
 		return status;
-	if (!store(f, key_of(key), NULL))
+	if (!store(f, key_of(key), nothing))
 		status = trouble(f, "cache-write", err);
 	owner_leave(&o);
 	return status;

@@ -5,7 +5,7 @@
  * under the effective user of its directory's owner; the handle is given up
  * after a fork, and when the file has been replaced.  What is missing or
  * damaged is mended on the way (tdbmend.h), and what has grown is cared for
- * once a day (tdbcare.h).  These three are the only users of tdb.h. */
+ * once a day (tdbcare.h).  The tdb*.c are the only users of tdb.h. */
 #ifndef TDBFILE_H
 #define TDBFILE_H
 

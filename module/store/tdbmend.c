@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tdbmend.c - a TDB file of ours: opened, set aside, made anew. */
+/* tdbmend.c - a TDB file of ours: set aside, made anew. */
 #include "tdbmend.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h> /* for tdb.h */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <tdb.h>
-#include "../protocol/text.h"
 #include "clock.h"
 #include "flight.h"
 #include "owner.h"
-
-/* A file begins with the first; what is copied into a new one because it has
- * outgrown that gets the second.  TDB copies the whole table for every
- * transaction: larger is not better. */
-#define HASH_SIZE 10007
-#define HASH_SIZE_LARGE 100003
-#define LARGE (64u << 20) /* bytes; 150,000 policies or so */
-#define MODE 0640
-#define LOCK_WAIT_MS 2000
-#define PATH_ROOM TDBMEND_PATH
-
-/* What can be said of a file. */
-enum condition {
-	SOUND,
-	MISSING,
-	DAMAGED,
-	UNKNOWN /* we have no right, no memory, no descriptor, no lock */
-};
+#include "tdblook.h"
+#include "tdbopen.h"
 
 /* What mending came to, for the report when all locks are gone. */
 struct mending {
@@ -39,28 +21,14 @@ struct mending {
 	bool copy_damaged;
 	bool restored; /* from the last good copy */
 	bool begun; /* anew, empty */
-	bool had_something; /* a file or a copy: policies may be in it */
+	bool had_something; /* policies may be, or have been, in it */
 	int error; /* errno, when there is no file now */
 };
-
-bool
-tdbmend_path(const struct tdbfile *f, const char *suffix, char path[PATH_ROOM])
-{
-	struct text t;
-
-	text_init(&t, path, PATH_ROOM);
-	text_add(&t, f->dir);
-	text_add(&t, "/");
-	text_add(&t, f->name);
-	text_add(&t, suffix);
-	errno = ENAMETOOLONG;
-	return !t.full;
-}
 
 static void
 tell(const struct tdbfile *f, const char *what, const char *more)
 {
-	char line[PATH_ROOM + 200];
+	char line[TDBOPEN_PATH + 200];
 
 	if (f->alert == NULL)
 		return;
@@ -90,186 +58,17 @@ enter(const struct tdbfile *f, struct owner *o, struct sts_error *err)
 	return error_set(err, status, why.word, "%s", why.text);
 }
 
-/* --- opening ---------------------------------------------------------- */
-
-bool
-tdbmend_comes_free(int fd, off_t from, off_t len)
-{
-	int64_t deadline = clock_ms() + LOCK_WAIT_MS;
-
-	do {
-		struct flock l = { .l_type = F_RDLCK,
-			.l_whence = SEEK_SET,
-			.l_start = from,
-			.l_len = len };
-
-		if (fcntl(fd, F_GETLK, &l) != 0 || l.l_type == F_UNLCK)
-			return true;
-		(void)poll(NULL, 0, 1);
-	} while (clock_left(deadline) > 0);
-	errno = EAGAIN;
-	return false;
-}
-
-/* O_NONBLOCK: nobody shall make us wait by planting a FIFO. */
-static struct tdb_context *
-open_tdb(const struct tdbfile *f, const char *path, int hash_size, int flags,
-    int tdb_flags)
-{
-	struct tdb_context *t;
-
-	errno = 0;
-	t = tdb_open(path, hash_size,
-	    tdb_flags | TDB_INCOMPATIBLE_HASH |
-		(f->durable ? 0 : TDB_NOSYNC),
-	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, MODE);
-	/* Whoever started Exim may have TDB_NO_FSYNC in his environment. */
-	if (t != NULL && f->durable)
-		tdb_remove_flags(t, TDB_NOSYNC);
-	return t;
-}
-
-/* Whether the file can be opened without waiting for somebody else who is
- * just doing so (TDB's lock for that is byte 0); else errno says why not. */
-static bool
-may_be_opened(const char *path)
-{
-	int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	bool ok;
-	int keep;
-
-	if (fd < 0)
-		return false;
-	ok = tdbmend_comes_free(fd, 0, 1);
-	keep = errno;
-	(void)close(fd);
-	errno = keep;
-	return ok;
-}
-
-bool
-tdbmend_head(int fd, char head[TDBFILE_HEAD])
-{
-	/* But where the recovery area is, and a sequence number. */
-	enum {
-		CHANGES = 44,
-		STAYS = 52
-	};
-
-	if (pread(fd, head, TDBFILE_HEAD, 0) != TDBFILE_HEAD)
-		return false;
-	memset(head + CHANGES, 0, STAYS - CHANGES);
-	return true;
-}
-
-/* With a wrong one TDB would look in the wrong places. */
-static bool
-has_our_hash_size(struct tdb_context *t)
-{
-	int n = tdb_hash_size(t);
-
-	return n == HASH_SIZE || n == HASH_SIZE_LARGE;
-}
-
-/* False: errno. */
-static bool
-open_file(struct tdbfile *f)
-{
-	char path[PATH_ROOM];
-	struct stat st;
-	int fd;
-
-	if (!tdbmend_path(f, "", path) || !may_be_opened(path))
-		return false;
-	f->tdb = open_tdb(f, path, 0, 0, TDB_NOMMAP);
-	if (f->tdb == NULL)
-		return false;
-	fd = tdb_fd(f->tdb);
-	errno = EIO;
-	if (!has_our_hash_size(f->tdb) || fstat(fd, &st) != 0 ||
-	    !tdbmend_head(fd, f->head)) {
-		int keep = errno;
-
-		tdbfile_close(f);
-		errno = keep;
-		return false;
-	}
-	f->pid = getpid();
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
-	return true;
-}
-
-bool
-tdbmend_is_current(const struct tdbfile *f)
-{
-	char path[PATH_ROOM];
-	struct stat st;
-
-	return f->tdb != NULL && f->pid == getpid() && tdbmend_path(f, "", path) &&
-	    lstat(path, &st) == 0 && st.st_ino == f->ino &&
-	    st.st_dev == f->dev;
-}
-
-/* --- condition -------------------------------------------------------- */
-
-/* What a failed open says of the file.  Of content that it does not understand
- * TDB says EIO or EINVAL, or nothing at all. */
-static enum condition
-condition_by(int error)
-{
-	if (error == ENOENT)
-		return MISSING;
-	return error == 0 || error == EIO || error == EINVAL ? DAMAGED
-							     : UNKNOWN;
-}
-
-static enum condition
-condition_after(struct tdb_context *t)
-{
-	enum TDB_ERROR error = tdb_error(t);
-
-	/* TDB does not always say that it is about memory. */
-	return errno == ENOMEM || error == TDB_ERR_OOM || error == TDB_ERR_LOCK
-	    ? UNKNOWN
-	    : DAMAGED;
-}
-
-static int
-pass_over(struct tdb_context *t, TDB_DATA key, TDB_DATA value, void *arg)
-{
-	(void)t;
-	(void)key;
-	(void)value;
-	(void)arg;
-	return 0;
-}
-
-/* tdb_check() takes minutes to find out that a large file was filled with
- * zeros: so it comes second. */
-static enum condition
-condition_inside(struct tdb_context *t)
-{
-	if (!tdbmend_comes_free(tdb_fd(t), 0, 0))
-		return UNKNOWN;
-	errno = 0;
-	for (unsigned i = 0; i < (unsigned)tdb_hash_size(t); i++)
-		if (tdb_traverse_chain(t, i, pass_over, NULL) < 0)
-			return condition_after(t);
-	return tdb_check(t, NULL, NULL) == 0 ? SOUND : condition_after(t);
-}
-
-/* Opens the file and looks at all of it.  It stays open when it is SOUND; when
- * it is UNKNOWN errno says why. */
-static enum condition
+/* Opens the file and looks at all of it.  It stays open when it is sound;
+ * when that is unknown, errno says why. */
+static enum tdb_condition
 examine(struct tdbfile *f)
 {
-	enum condition c;
+	enum tdb_condition c;
 
-	if (!open_file(f))
-		return condition_by(errno);
-	c = condition_inside(f->tdb);
-	if (c != SOUND)
+	if (!tdbopen_file(f))
+		return tdblook_by_errno(errno);
+	c = tdblook_all(f, INT64_MAX);
+	if (c != TDB_SOUND)
 		tdbfile_close(f);
 	errno = EAGAIN;
 	return c;
@@ -290,26 +89,10 @@ tdbmend_sync(const char *path, int flags)
 	return ok;
 }
 
-struct tdb_context *
-tdbmend_create(const struct tdbfile *f, const char *path, uint64_t size)
-{
-	struct tdb_context *t;
-
-	(void)unlink(path);
-	/* Nobody else has it: mmap is fast and safe. */
-	t = open_tdb(f, path, size > LARGE ? HASH_SIZE_LARGE : HASH_SIZE,
-	    O_CREAT | O_EXCL, TDB_DEFAULT);
-	if (t != NULL && fchmod(tdb_fd(t), MODE) != 0) { /* whatever umask is */
-		(void)tdb_close(t);
-		t = NULL;
-	}
-	return t;
-}
-
 static bool
 make_empty(const struct tdbfile *f, const char *path)
 {
-	struct tdb_context *t = tdbmend_create(f, path, 0);
+	struct tdb_context *t = tdbopen_create(f, path, 0);
 
 	return t != NULL && tdb_close(t) == 0;
 }
@@ -353,8 +136,8 @@ copy_file(const char *from, const char *to)
 	if (in < 0)
 		return false;
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	    MODE);
-	ok = out >= 0 && fchmod(out, MODE) == 0 && copy_bytes(in, out);
+	    TDBOPEN_MODE);
+	ok = out >= 0 && fchmod(out, TDBOPEN_MODE) == 0 && copy_bytes(in, out);
 	keep = errno;
 	(void)close(in);
 	if (out >= 0)
@@ -365,23 +148,23 @@ copy_file(const char *from, const char *to)
 
 /* The last good copy under the name path.  Where there is one that cannot be
  * copied (a full disk, say) we must not begin without it. */
-static enum condition
+static enum tdb_condition
 make_from_copy(const struct tdbfile *f, const char *path)
 {
-	char copy[PATH_ROOM];
+	char copy[TDBOPEN_PATH];
 	struct tdb_context *t;
-	enum condition c;
+	enum tdb_condition c;
 
-	if (!tdbmend_path(f, ".1", copy))
-		return UNKNOWN;
+	if (!tdbopen_path(f, ".1", copy))
+		return TDB_UNKNOWN;
 	if (!copy_file(copy, path))
-		return condition_by(errno);
-	t = open_tdb(f, path, 0, 0, TDB_NOMMAP);
+		return tdblook_by_errno(errno);
+	t = tdbopen_at(f, path);
 	if (t == NULL)
-		return condition_by(errno);
-	c = condition_inside(t);
+		return tdblook_by_errno(errno);
+	c = tdblook_inside(t, INT64_MAX);
 	errno = EAGAIN;
-	return tdb_close(t) == 0 ? c : UNKNOWN;
+	return tdb_close(t) == 0 ? c : TDB_UNKNOWN;
 }
 
 /* A new file under the name fresh. */
@@ -389,18 +172,18 @@ static bool
 make_fresh(const struct tdbfile *f, const char *fresh, bool want_copy,
     struct mending *m)
 {
-	enum condition copy = MISSING;
+	enum tdb_condition copy = TDB_MISSING;
 
 	(void)unlink(fresh);
 	if (want_copy && f->durable)
 		copy = make_from_copy(f, fresh);
-	m->restored = copy == SOUND;
-	m->copy_damaged = copy == DAMAGED;
-	m->had_something = m->had_something || copy != MISSING;
-	if (copy == UNKNOWN)
+	m->restored = copy == TDB_SOUND;
+	m->copy_damaged = copy == TDB_DAMAGED;
+	m->had_something = m->had_something || copy != TDB_MISSING;
+	if (copy == TDB_UNKNOWN)
 		return false;
-	m->begun = copy != SOUND;
-	return (copy == SOUND || make_empty(f, fresh)) &&
+	m->begun = copy != TDB_SOUND;
+	return (copy == TDB_SOUND || make_empty(f, fresh)) &&
 	    (!f->durable || tdbmend_sync(fresh, 0));
 }
 
@@ -408,9 +191,9 @@ make_fresh(const struct tdbfile *f, const char *fresh, bool want_copy,
 static bool
 make_file(const struct tdbfile *f, bool want_copy, struct mending *m)
 {
-	char path[PATH_ROOM], fresh[PATH_ROOM];
+	char path[TDBOPEN_PATH], fresh[TDBOPEN_PATH];
 
-	if (!tdbmend_path(f, "", path) || !tdbmend_path(f, ".new", fresh)) {
+	if (!tdbopen_path(f, "", path) || !tdbopen_path(f, ".new", fresh)) {
 		m->error = errno;
 		return false;
 	}
@@ -430,30 +213,41 @@ make_file(const struct tdbfile *f, bool want_copy, struct mending *m)
 static bool
 set_aside(const struct tdbfile *f)
 {
-	char path[PATH_ROOM], aside[PATH_ROOM];
+	char path[TDBOPEN_PATH], aside[TDBOPEN_PATH];
 
-	if (!tdbmend_path(f, "", path) || !tdbmend_path(f, ".damaged", aside))
+	if (!tdbopen_path(f, "", path) || !tdbopen_path(f, ".damaged", aside))
 		return false;
 	return (f->durable ? rename(path, aside) : unlink(path)) == 0;
 }
 
 /* --- mending ---------------------------------------------------------- */
 
+static bool
+exists(const struct tdbfile *f, const char *suffix)
+{
+	char path[TDBOPEN_PATH];
+	struct stat st;
+
+	return !tdbopen_path(f, suffix, path) || lstat(path, &st) == 0 ||
+	    errno != ENOENT;
+}
+
 static void
 mend_locked(struct tdbfile *f, struct mending *m)
 {
-	enum condition c = examine(f);
+	enum tdb_condition c = examine(f);
 
-	if (c == SOUND) /* somebody else was faster */
+	if (c == TDB_SOUND) /* somebody else was faster */
 		return;
 	m->error = errno;
-	if (c == UNKNOWN)
+	if (c == TDB_UNKNOWN)
 		return;
-	m->set_aside = c == DAMAGED;
-	m->had_something = c == DAMAGED;
+	m->set_aside = c == TDB_DAMAGED;
+	/* Somebody may have set it aside, and then found the disk full. */
+	m->had_something = c == TDB_DAMAGED || exists(f, ".damaged");
 	if (m->set_aside && !set_aside(f))
 		m->error = errno;
-	else if (make_file(f, true, m) && !open_file(f))
+	else if (make_file(f, true, m) && !tdbopen_file(f))
 		m->error = errno;
 }
 
@@ -499,7 +293,8 @@ mend(struct tdbfile *f, struct sts_error *err)
 
 	if (status != STS_OK)
 		return status;
-	status = flight_take(f->dir, "", clock_ms() + LOCK_WAIT_MS, &lock, err);
+	status = flight_take(f->dir, "", clock_ms() + TDBOPEN_WAIT_MS, &lock,
+	    err);
 	if (status == STS_OK) {
 		mend_locked(f, &m);
 		flight_drop(&lock);
@@ -522,15 +317,15 @@ tdbmend_open(struct tdbfile *f, struct sts_error *err)
 
 	if (status != STS_OK)
 		return status;
-	if (!open_file(f))
+	if (!tdbopen_file(f))
 		error = errno;
 	owner_leave(&o);
 	if (f->tdb != NULL)
 		return STS_OK;
-	if (condition_by(error) == UNKNOWN)
+	if (tdblook_by_errno(error) == TDB_UNKNOWN)
 		return cannot_open(f, error, err);
 	/* Before the file is touched, so that no kill can keep it a secret. */
-	if (condition_by(error) == DAMAGED)
+	if (tdblook_by_errno(error) == TDB_DAMAGED)
 		tell(f, "is damaged", "");
 	return mend(f, err);
 }
@@ -538,7 +333,7 @@ tdbmend_open(struct tdbfile *f, struct sts_error *err)
 bool
 tdbmend_replace(struct tdbfile *f)
 {
-	if (condition_inside(f->tdb) != DAMAGED)
+	if (tdblook_all(f, INT64_MAX) != TDB_DAMAGED)
 		return false;
 	tell(f, "is damaged", "");
 	tdbfile_close(f);
@@ -548,10 +343,12 @@ tdbmend_replace(struct tdbfile *f)
 static bool
 forget_copy(const struct tdbfile *f)
 {
-	char copy[PATH_ROOM];
+	char copy[TDBOPEN_PATH];
 
-	return !f->durable ||
-	    (tdbmend_path(f, ".1", copy) && (unlink(copy) == 0 || errno == ENOENT));
+	if (!f->durable)
+		return true;
+	return tdbopen_path(f, ".1", copy) &&
+	    (unlink(copy) == 0 || errno == ENOENT);
 }
 
 enum sts_status
@@ -565,7 +362,8 @@ tdbmend_renew(struct tdbfile *f, struct sts_error *err)
 	if (status != STS_OK)
 		return status;
 	tdbfile_close(f);
-	status = flight_take(f->dir, "", clock_ms() + LOCK_WAIT_MS, &lock, err);
+	status = flight_take(f->dir, "", clock_ms() + TDBOPEN_WAIT_MS, &lock,
+	    err);
 	if (status == STS_WAIT)
 		status = cannot_open(f, EBUSY, err);
 	else if (status == STS_OK && !forget_copy(f))

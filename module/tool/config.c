@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config.c - `mta-sts config`: what mta-sts.conf comes to, and what is wrong
- * with it. */
-#include "../lookup/config.h"
+ * with it and with the exceptions. */
+#include "../lookup/exceptions.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 
 struct shown {
 	const char *path;
+	const char *wrong; /* the file that note_problem() is about */
 	bool json;
 	struct object values;
 	json_t *errors;
@@ -24,12 +25,15 @@ note_problem(void *arg, unsigned line, const char *text)
 	struct object o;
 
 	if (!s->json && line > 0)
-		tool_say("%s line %u: %s", s->path, line, text);
+		tool_say("%s line %u: %s", s->wrong, line, text);
+	else if (!s->json && s->wrong != s->path)
+		tool_say("%s: %s", s->wrong, text);
 	else if (!s->json)
 		tool_say("%s", text);
 	if (!s->json)
 		return;
 	o = object_new();
+	object_text(&o, "file", s->wrong);
 	if (line > 0)
 		object_number(&o, "line", line);
 	object_text(&o, "error", text);
@@ -70,10 +74,28 @@ print_json(struct shown *s, bool exists, unsigned problems)
 	return object_print(&o);
 }
 
+/* The exceptions count as a part of the configuration. */
+static unsigned
+check_exceptions(struct shown *s, const char *path)
+{
+	unsigned problems = 0;
+	struct exceptions *x;
+
+	s->wrong = path;
+	x = exceptions_load(path, note_problem, s, &problems);
+	if (x == NULL) {
+		note_problem(s, 0, "out of memory");
+		problems++;
+	}
+	exceptions_free(x);
+	return problems;
+}
+
 int
 cmd_config(struct tool *t, int argc, char *const argv[])
 {
 	struct shown s = { .path = t->config_path,
+		.wrong = t->config_path,
 		.json = tool_has(t, OPT_JSON) };
 	bool exists = access(s.path, F_OK) == 0;
 	unsigned problems;
@@ -91,6 +113,7 @@ cmd_config(struct tool *t, int argc, char *const argv[])
 		note_problem(&s, 0, "there is no such file");
 	}
 	config_show(&t->config, show, &s);
+	problems += check_exceptions(&s, t->config.exceptions);
 	if (s.json)
 		code = print_json(&s, exists, problems);
 	return problems == 0 ? code : tool_worse(code, EXIT_NEGATIVE);

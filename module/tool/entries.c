@@ -54,6 +54,7 @@ add_trial(struct object *o, const struct trial *t)
 		object_text(o, "failed_id", t->failed_id);
 		object_text(o, "reason", t->failed_word);
 	}
+	object_time(o, "failing_since", t->failing_since);
 	object_time(o, "marked_at", t->marked_at);
 	object_time(o, "tried_at", t->tried_at);
 }

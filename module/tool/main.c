@@ -27,6 +27,21 @@ static const struct {
 	    "the domains known to have no usable policy" },
 	[OPT_EXPIRED] = { "expired", NULL, "only what is past its time" },
 	[OPT_ALL] = { "all", NULL, "everything" },
+	[OPT_OLDER] = { "older", "TIME", "only what is as old as 20h, 2d, ..." },
+	[OPT_JOBS] = { "jobs", "N", "so many at a time: 1 to 64" },
+	[OPT_JITTER] = { "jitter", "TIME", "spread over 30m, 1h, ..." },
+	[OPT_CHECK] = { "check", NULL, "one line for Nagios, and its exit" },
+	[OPT_PROMETHEUS] = { "prometheus", NULL,
+	    "for node_exporter's textfile collector" },
+	[OPT_CHECK_FILE] = { "check-file", NULL,
+	    "look at all of the cache file" },
+	[OPT_UNDO] = { "undo", NULL, "take the lines out again" },
+	[OPT_DRY_RUN] = { "dry-run", NULL, "try it, and change nothing" },
+	[OPT_CONNECT] = { "connect", NULL, "try the mail hosts, too" },
+	[OPT_UNTIL] = { "until", "TIME",
+	    "+12h, +7d, 2027-01-31 or 2027-01-31T12:00:00Z" },
+	[OPT_WHY] = { "why", "TEXT", "the reason, for the log" },
+	[OPT_REMOVE] = { "remove", NULL, "no exception any more" },
 };
 
 static const struct command commands[] = {
@@ -38,6 +53,10 @@ static const struct command commands[] = {
 	    "Prints match, mismatch, nopolicy or tempfail.\n"
 	    "Exit: 0 match, 1 mismatch or nopolicy, 3 tempfail.",
 	    BIT(OPT_JSON), 2, 2, false, cmd_match },
+	{ "explain", "DOMAIN", "tell step by step what would happen to mail",
+	    "For a support ticket: record, policy, mail hosts, verdict.\n"
+	    "Exit: 0 mail would go, 1 it would be deferred, 3 our trouble.",
+	    BIT(OPT_JSON) | BIT(OPT_CONNECT), 1, 1, false, cmd_explain },
 	{ "list", "", "list the cache",
 	    "In no order, and at once: sort(1) goes well with it.",
 	    BIT(OPT_JSON) | BIT(OPT_MODE) | BIT(OPT_EXPIRED) |
@@ -46,11 +65,45 @@ static const struct command commands[] = {
 	{ "show", "DOMAIN", "show all that the cache knows of a domain",
 	    "Exit: 1 when that is nothing.", BIT(OPT_JSON), 1, 1, false,
 	    cmd_show },
+	{ "history", "DOMAIN", "show the last policies of a domain",
+	    "Exit: 1 when none is known.", BIT(OPT_JSON), 1, 1, false,
+	    cmd_history },
+	{ "except", "[DOMAIN [ignore|testing|[enforce] mx=PATTERN[:...]]]",
+	    "show, make, change or remove exceptions",
+	    "Without DOMAIN all are shown, without an action that for "
+	    "DOMAIN.\n.SUFFIX stands for all domains below it.\n"
+	    "Exit: 1 no such exception, or a line of the file is broken.",
+	    BIT(OPT_JSON) | BIT(OPT_UNTIL) | BIT(OPT_WHY) | BIT(OPT_REMOVE), 0,
+	    3, false, cmd_except },
+	{ "export", "", "print the policies in force, for import",
+	    "One JSON object a line.", 0, 0, 0, false, cmd_export },
+	{ "import", "FILE", "take over policies that export printed",
+	    "- is stdin.  Adds and extends, never weakens or shortens.\n"
+	    "Exit: 1 when something was skipped.",
+	    BIT(OPT_JSON), 1, 1, false, cmd_import },
 	{ "purge", "[DOMAIN...]", "forget domains",
 	    "Until it is asked again, a domain has no policy then.\n"
 	    "Exit: 1 when a DOMAIN is not cached.",
 	    BIT(OPT_JSON) | BIT(OPT_ALL) | BIT(OPT_EXPIRED), 0, -1, false,
 	    cmd_purge },
+	{ "refresh", "[DOMAIN...]", "fetch cached policies again",
+	    "Without DOMAIN all that are 20 hours old, or half way to their "
+	    "end;\nforgets what is of no use any more, and cares for the "
+	    "cache.\n"
+	    "Exit: 1 a policy could not be renewed; 3 our trouble.",
+	    BIT(OPT_JSON) | BIT(OPT_OLDER) | BIT(OPT_JOBS) | BIT(OPT_JITTER),
+	    0, -1, false, cmd_refresh },
+	{ "status", "", "show how it all stands, on one screen",
+	    "Exit: 3 when the cache cannot be read; with --check 0 OK, 1 "
+	    "WARNING,\n2 CRITICAL, 3 UNKNOWN.",
+	    BIT(OPT_JSON) | BIT(OPT_CHECK) | BIT(OPT_PROMETHEUS) |
+		BIT(OPT_CHECK_FILE),
+	    0, 0, false, cmd_status },
+	{ "setup", "[FILE]", "wire MTA-STS into Exim's configuration",
+	    "Puts .include lines into FILE, or into what Debian's Exim reads, "
+	    "if Exim\nlikes the result, and keeps a copy.\n"
+	    "Exit: 1 that cannot be done, and nothing is changed.",
+	    BIT(OPT_UNDO) | BIT(OPT_DRY_RUN), 0, 1, false, cmd_setup },
 	{ "config", "", "show the configuration in force, and its errors",
 	    "Exit: 1 when there are errors.", BIT(OPT_JSON), 0, 0, false,
 	    cmd_config },

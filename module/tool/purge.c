@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "../store/flight.h"
+#include "../store/history.h"
 #include "commands.h"
 #include "entries.h"
 
@@ -48,6 +49,8 @@ purge_domain(struct tool *t, const char *asked)
 	status = cache_delete(tool_cache(t), domain, &err);
 	if (status != STS_OK && status != STS_MISS)
 		return tool_trouble(t, &err);
+	if (history_forget(lookup_history(t->lookup), domain, NULL) == STS_OK)
+		status = STS_OK;
 	code = tell_domain(t, domain, status == STS_OK);
 	return status == STS_OK ? code : tool_worse(code, EXIT_NEGATIVE);
 }
@@ -184,7 +187,8 @@ purge_all(struct tool *t)
 		p.policies = 0;
 	if (cache_walk(c, true, see, &p, NULL) != STS_OK)
 		p.absences = 0;
-	if (cache_clear(c, &p.err) != STS_OK)
+	if (cache_clear(c, &p.err) != STS_OK ||
+	    history_clear(lookup_history(t->lookup), &p.err) != STS_OK)
 		return tool_trouble(t, &p.err);
 	return tell_counts(&p);
 }

@@ -41,6 +41,7 @@ print_trial(const struct trial *t, int64_t now)
 	if (t->failed_at != 0)
 		print_field("reason", "%s (id %s)", t->failed_word,
 		    t->failed_id);
+	print_field_time("failing", t->failing_since, now);
 	print_field_time("marked", t->marked_at, now);
 	print_field_time("tried", t->tried_at, now);
 }

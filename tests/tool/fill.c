@@ -3,7 +3,8 @@
  *     fill DIR policy DOMAIN MODE MX FETCHED-AGO MAX-AGE [FAILED-WORD]
  *     fill DIR absence DOMAIN ASKED-AGO
  *     fill DIR damaged DOMAIN UNTIL-IN
- *     fill DIR many N */
+ *     fill DIR many N
+ *     fill DIR policies N MODE MX FETCHED-AGO MAX-AGE [FAILED-WORD] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,21 @@ put_many(struct cache *c, int64_t n)
 }
 
 static int
+put_policies(struct cache *c, int argc, char *argv[])
+{
+	int64_t n = number(argv[0]);
+	char domain[64];
+	int code = 0;
+
+	for (int64_t i = 0; i < n && code == 0; i++) {
+		(void)snprintf(domain, sizeof domain, "p%d.example", (int)i);
+		argv[0] = domain;
+		code = put_policy(c, argc, argv);
+	}
+	return code;
+}
+
+static int
 run(struct cache *c, int argc, char *argv[])
 {
 	struct entry e = { .kind = ENTRY_ABSENCE };
@@ -82,6 +98,8 @@ run(struct cache *c, int argc, char *argv[])
 		return put_policy(c, argc - 1, argv + 1);
 	if (strcmp(argv[0], "many") == 0)
 		return put_many(c, number(argv[1]));
+	if (strcmp(argv[0], "policies") == 0)
+		return put_policies(c, argc - 1, argv + 1);
 	if (argc == 3 && strcmp(argv[0], "absence") == 0) {
 		e.trial.asked_at = time(NULL) - number(argv[2]);
 		e.trial.outcome = STS_ABSENT;

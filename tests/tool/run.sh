@@ -154,8 +154,8 @@ policy()
 }
 
 # --- the command line ----------------------------------------------------------
-commands='query match list show purge config check-policy check-record check-mx
-version lookup mode prefetch event'
+commands='query match list show purge refresh status config check-policy check-record check-mx
+explain history except export import version lookup mode prefetch event'
 
 usage()
 {

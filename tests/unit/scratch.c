@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,7 +19,10 @@
 
 #define MX "mx1.example.com:*.example.net"
 
+#define CHILDREN 16u
+
 static int open_before; /* descriptors */
+static pid_t started[CHILDREN]; /* and not finished */
 static mode_t umask_before;
 
 /* --- set-up --------------------------------------------------------------- */
@@ -59,7 +63,8 @@ scratch_before(void **state)
 	s->row = *state;
 	(void)snprintf(s->dir, sizeof s->dir, "/tmp/mta-sts.XXXXXX");
 	if (mkdtemp(s->dir) == NULL ||
-	    (geteuid() == 0 && chown(s->dir, SCRATCH_OWNER, SCRATCH_OWNER) != 0))
+	    (geteuid() == 0 &&
+		chown(s->dir, SCRATCH_OWNER, SCRATCH_OWNER) != 0))
 		return -1;
 	s->cache = cache_new(s->dir, heard, s);
 	*state = s;
@@ -73,6 +78,23 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	(void)type;
 	(void)ftw;
 	return remove(path);
+}
+
+/* Of a test that failed. */
+static unsigned
+end_children(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		if (started[i] == 0)
+			continue;
+		n++;
+		(void)kill(started[i], SIGKILL);
+		(void)waitpid(started[i], NULL, 0);
+		started[i] = 0;
+	}
+	return n;
 }
 
 int
@@ -90,7 +112,7 @@ scratch_after(void **state)
 		print_error("a descriptor was left open\n");
 		clean = false;
 	}
-	if (waitpid(-1, NULL, WNOHANG) != -1) {
+	if (end_children() > 0) {
 		print_error("a child was left\n");
 		clean = false;
 	}
@@ -296,14 +318,30 @@ scratch_has(struct scratch *s, const char *domain, const char *id,
 
 /* --- processes ------------------------------------------------------------ */
 
+static void
+note_child(pid_t from, pid_t to)
+{
+	for (unsigned i = 0; i < CHILDREN; i++)
+		if (started[i] == from) {
+			started[i] = to;
+			return;
+		}
+	assert_int_not_equal(from, 0); /* too many children */
+}
+
 pid_t
 scratch_start(int (*f)(void *arg), void *arg)
 {
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		memset(started, 0, sizeof started);
+		/* However the test ends. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(f(arg));
+	}
 	assert_true(pid > 0);
+	note_child(0, pid);
 	return pid;
 }
 
@@ -318,10 +356,11 @@ scratch_finish(pid_t pid)
 			(void)kill(pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);
 			print_error("a child did not end\n");
-			return -1;
+			break;
 		}
 		scratch_sleep(500);
 	}
+	note_child(pid, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -400,8 +439,18 @@ scratch_hold(const struct scratch *s, const char *name, short type, off_t from,
 void
 scratch_release(pid_t pid)
 {
+	scratch_kill(pid);
+}
+
+void
+scratch_kill(pid_t pid)
+{
+	int status = 0;
+
 	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	note_child(pid, 0);
 }
 
 uint32_t

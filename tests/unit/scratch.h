@@ -38,14 +38,14 @@ int scratch_after(void **state);
 
 /* Runs check() for every row of an array of structs; each begins with its
  * name, and check() finds it as s->row. */
-#define SCRATCH_ROWS(table, check) \
+#define SCRATCH_ROWS(table, check)                      \
 	scratch_rows(#table, table, sizeof((table)[0]), \
 	    sizeof(table) / sizeof((table)[0]), check)
 int scratch_rows(const char *group, const void *rows, size_t size, size_t n,
     CMUnitTestFunction check);
 
 void scratch_only_root(void); /* skips the test, aloud, for others */
-uid_t scratch_owner(void);     /* who owns the directory */
+uid_t scratch_owner(void); /* who owns the directory */
 /* This process, a child, is now uid's alone, with the group of that number. */
 bool scratch_become(uid_t uid);
 
@@ -77,7 +77,8 @@ void scratch_has(struct scratch *s, const char *domain, const char *id,
 pid_t scratch_start(int (*f)(void *arg), void *arg);
 /* Its result; -1 when a signal or the time limit ended it. */
 int scratch_finish(pid_t pid);
-/* Both; within f() use NEED() of ran.h. */
+void scratch_kill(pid_t pid); /* which is at work */
+/* scratch_start() and scratch_finish(); within f() use NEED() of ran.h. */
 int scratch_apart(int (*f)(void *arg), void *arg);
 /* For processes that have work together: waits until *flag is at least n. */
 bool scratch_wait(const volatile unsigned *flag, unsigned n);

@@ -568,6 +568,7 @@ the_cache_may_vanish_while_it_is_listed(void **state)
 	assert_int_equal(walk(&l, false), STS_OK);
 	cache_free(l.s->cache);
 	l.s->cache = cache_new(l.s->dir, NULL, NULL);
+	assert_non_null(l.s->cache);
 	(void)unlink(scratch_path(l.s, "absent.tdb"));
 	l.n = l.stop_at = 0;
 	l.meanwhile = take_away;

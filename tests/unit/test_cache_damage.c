@@ -23,13 +23,13 @@ static struct image {
 	char *p;
 	size_t len;
 	size_t record[N]; /* where TDB's header of that policy begins */
-	size_t chain[N];  /* and the head of its chain */
+	size_t chain[N]; /* and the head of its chain */
 } image;
 
 /* TDB's layout, as far as a vandal has to know it. */
-#define TDB_HEADER 168u   /* bytes */
-#define TDB_RECOVERY 44u  /* where the file says where the recovery area is */
-#define TDB_RECORD 24u    /* bytes before each key */
+#define TDB_HEADER 168u /* bytes */
+#define TDB_RECOVERY 44u /* where the file says where the recovery area is */
+#define TDB_RECORD 24u /* bytes before each key */
 #define TDB_CHAINS 10007u
 
 static const char *
@@ -663,7 +663,7 @@ a_damaged_copy_is_not_taken(void **state)
 	struct entry e = scratch_policy("id2", 10);
 
 	begin(s);
-	for (size_t len = 0; len < image.len; len += image.len / 5) {
+	for (size_t len = 0; len < image.len / 5 * 5; len += image.len / 5) {
 		s->alerts = 0;
 		scratch_write(s, FILE_NAME, "", 0);
 		scratch_write(s, COPY, image.p, len);
@@ -704,7 +704,7 @@ without_a_copy_it_begins_anew(void **state)
 	free(p);
 }
 
-/* A copy that cannot be read now may be read tomorrow: no new file until then. */
+/* A copy that cannot be read now may be read tomorrow: no new file before. */
 static void
 a_copy_that_cannot_be_read_is_waited_for(void **state)
 {

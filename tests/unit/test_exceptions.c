@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "rows.h"
 
@@ -17,7 +18,7 @@
 #define LONG_NAME_LABEL \
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-/* --- one line ------------------------------------------------------------------ */
+/* --- one line ------------------------------------------------------------ */
 
 /* What it comes to, in the words of the file; or why it is broken. */
 static const struct line_row {
@@ -43,7 +44,8 @@ static const struct line_row {
 	    "example.com enforce a.example until=1801440000 why=x" },
 	{ "a reason with blanks", "example.com ignore why=\"ticket 47 11\"",
 	    "example.com ignore why=ticket 47 11" },
-	{ "a reason that looks like a word", "example.com ignore why=\"ignore\"",
+	{ "a reason that looks like a word",
+	    "example.com ignore why=\"ignore\"",
 	    "example.com ignore why=ignore" },
 	{ "a reason that no terminal should see",
 	    "example.com ignore why=\"caf\xc3\xa9\"",
@@ -156,7 +158,7 @@ a_reason_has_a_limit(void **state)
 	assert_string_equal(why, "why is too long");
 }
 
-/* --- dates --------------------------------------------------------------------- */
+/* --- dates --------------------------------------------------------------- */
 
 static const struct date_row {
 	const char *name;
@@ -198,7 +200,7 @@ dates(void **state)
 	assert_int_equal(until, good ? r->want : -1);
 }
 
-/* --- the file ------------------------------------------------------------------ */
+/* --- the file ------------------------------------------------------------ */
 
 static char path[] = "/tmp/mta-sts-exceptions-XXXXXX";
 static char told[4096];
@@ -359,10 +361,29 @@ what_cannot_be_read_is_told(void **state)
 	exceptions_free(x);
 }
 
-/* --- which line counts ---------------------------------------------------------- */
+/* An empty list would be the end of what the administrator enforces. */
+static void
+a_file_is_not_empty_for_want_of_descriptors(void **state)
+{
+	unsigned problems = 0;
+	struct exceptions *x;
+	struct rlimit all, none;
 
-#define FOUR LINE(".example.com ignore") LINE(".sub.example.com testing")   \
-	LINE("a.sub.example.com mx=mx.example") LINE("example.net ignore")
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	x = exceptions_load("/etc/passwd", NULL, NULL, &problems);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_null(x);
+	assert_int_equal(problems, 1);
+}
+
+/* --- which line counts --------------------------------------------------- */
+
+#define FOUR LINE(".example.com ignore") LINE(".sub.example.com testing") \
+    LINE("a.sub.example.com mx=mx.example") LINE("example.net ignore")
 
 static const struct find_row {
 	const char *name;
@@ -417,7 +438,7 @@ finds(void **state)
 	exceptions_free(x);
 }
 
-/* --- all ------------------------------------------------------------------------ */
+/* --- all ----------------------------------------------------------------- */
 
 static int
 make_file(void **state)
@@ -443,6 +464,7 @@ main(void)
 		cmocka_unit_test(a_long_line_is_one_line),
 		cmocka_unit_test(no_file_is_no_exception),
 		cmocka_unit_test(what_cannot_be_read_is_told),
+		cmocka_unit_test(a_file_is_not_empty_for_want_of_descriptors),
 	};
 	int failed;
 

@@ -35,7 +35,8 @@ after(void **state)
 static void
 add(const char *domain, const char *id, enum sts_mode mode, const char *mx)
 {
-	struct entry e = { .kind = ENTRY_POLICY, .mode = mode,
+	struct entry e = { .kind = ENTRY_POLICY,
+		.mode = mode,
 		.max_age = 604800 };
 
 	(void)snprintf(e.id, sizeof e.id, "%s", id);
@@ -84,8 +85,9 @@ the_newest_comes_first(void **state)
 	add("a.example", "2", STS_ENFORCE, A ":*." A);
 	add("a.example", "3", STS_NONE, "");
 	assert_int_equal(look("a.example"), STS_OK);
-	assert_string_equal(seen, "3 none 604800 3 , "
-	    "2 enforce 604800 2 " A ":*." A ", 1 testing 604800 1 " A);
+	assert_string_equal(seen,
+	    "3 none 604800 3 , 2 enforce 604800 2 " A ":*." A
+	    ", 1 testing 604800 1 " A);
 	assert_int_equal(look("b.example"), STS_MISS);
 }
 
@@ -107,8 +109,9 @@ back_and_forth_is_a_change_each_time(void **state)
 	add("a.example", "1", STS_NONE, A);
 	add("a.example", "1", STS_ENFORCE, A);
 	(void)look("a.example");
-	assert_string_equal(seen, "1 enforce 604800 1 " A
-	    ", 1 none 604800 1 " A ", 1 enforce 604800 1 " A);
+	assert_string_equal(seen,
+	    "1 enforce 604800 1 " A ", 1 none 604800 1 " A
+	    ", 1 enforce 604800 1 " A);
 }
 
 static void
@@ -119,7 +122,7 @@ new_patterns_under_an_old_id_are_a_change(void **state)
 	add("a.example", "1", STS_ENFORCE, "mx.b.example");
 	(void)look("a.example");
 	assert_string_equal(seen, "1 enforce 604800 1 mx.b.example"
-	    ", 1 enforce 604800 1 " A);
+				  ", 1 enforce 604800 1 " A);
 }
 
 static void
@@ -133,8 +136,9 @@ five_are_kept(void **state)
 		add("a.example", id, STS_NONE, "");
 	}
 	(void)look("a.example");
-	assert_string_equal(seen, "7 none 604800 7 , 6 none 604800 6 , "
-	    "5 none 604800 5 , 4 none 604800 4 , 3 none 604800 3 ");
+	assert_string_equal(seen,
+	    "7 none 604800 7 , 6 none 604800 6 , 5 none 604800 5 , "
+	    "4 none 604800 4 , 3 none 604800 3 ");
 }
 
 static void
@@ -183,7 +187,7 @@ its_file_is_the_owners(void **state)
 	scratch_is_owners(*state, "history.tdb");
 }
 
-/* --- what somebody else wrote ---------------------------------------------------- */
+/* --- what somebody else wrote -------------------------------------------- */
 
 static const struct value_row {
 	const char *name;

@@ -18,9 +18,9 @@
 
 #define TEMPFAIL(word) \
 	"domain=example.com mode=tempfail status=error reason=" word
-#define DAMAGED_LINE                                                        \
-	"MTA-STS: example.com: the cached policy is damaged; asking anew, " \
-	"and deferring until it is replaced\n"
+#define DAMAGED_LINE                                                 \
+	"MTA-STS: example.com: cached value is damaged (checksum); " \
+	"asking anew, and deferring until it is replaced\n"
 
 /* 60 kilobytes: no hole in the cache's file takes it, and malloc() treats it
  * as something big. */

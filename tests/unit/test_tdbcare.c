@@ -63,7 +63,7 @@ cut(const struct scratch *s, const char *name)
 	assert_int_equal(truncate(scratch_path(s, name), 100), 0);
 }
 
-/* --- the last good copy ------------------------------------------------------- */
+/* --- the last good copy --------------------------------------------------- */
 
 static void
 a_damaged_file_is_replaced_by_the_copy(void **state)
@@ -132,7 +132,7 @@ everything_forgotten_is_forgotten_in_the_copy(void **state)
 	    STS_MISS);
 }
 
-/* --- a look at all of it ------------------------------------------------------ */
+/* --- a look at all of it -------------------------------------------------- */
 
 static void
 a_sound_file_is_sound(void **state)
@@ -149,7 +149,7 @@ static void
 zero_the_middle(const struct scratch *s)
 {
 	static const char zeros[65536];
-	struct stat st;
+	struct stat st = { 0 };
 	int fd = open(scratch_path(s, "policies.tdb"), O_WRONLY);
 
 	assert_true(fd >= 0 && fstat(fd, &st) == 0);
@@ -174,7 +174,7 @@ damage_is_found_and_mended(void **state)
 	assert_non_null(strstr(s->alert, "last good copy"));
 }
 
-/* --- without waste ------------------------------------------------------------- */
+/* --- without waste -------------------------------------------------------- */
 
 static void
 waste_goes_and_entries_stay(void **state)
@@ -203,63 +203,76 @@ struct crowd {
 	volatile unsigned read;
 };
 
-/* Puts one after another, and notes which ones are surely there. */
 static int
-write_on(void *arg)
+write_one(struct crowd *c, unsigned i)
 {
-	struct crowd *c = arg;
 	struct entry e = scratch_policy("1", LONG_BODY);
 	char domain[32];
 
-	scratch_reopen(c->s);
-	c->ready++;
-	for (unsigned i = MANY; c->over == 0; i++) {
-		(void)snprintf(domain, sizeof domain, "d%u.example", i);
-		NEED(cache_put(c->s->cache, domain, &e, NULL) == STS_OK);
-		c->written = i + 1;
-	}
+	(void)snprintf(domain, sizeof domain, "d%u.example", i);
+	NEED(cache_put(c->s->cache, domain, &e, NULL) == STS_OK);
+	c->written = i + 1;
 	return 0;
 }
 
-/* Touches one and looks whether that stays. */
+/* Whether what is noted stays. */
 static int
-touch_on(void *arg)
+touch_one(struct crowd *c, unsigned i)
 {
-	struct crowd *c = arg;
+	int64_t when = SCRATCH_NOW + (int64_t)i;
 	struct entry e;
 
-	scratch_reopen(c->s);
-	c->ready++;
-	for (int64_t t = SCRATCH_NOW; c->over == 0; t++) {
-		NEED(cache_get(c->s->cache, "d3.example", &e, NULL) == STS_OK);
-		e.trial.marked_at = t;
-		NEED(cache_touch(c->s->cache, "d3.example", &e, NULL) ==
-		    STS_OK);
-		NEED(cache_get(c->s->cache, "d3.example", &e, NULL) == STS_OK);
-		NEED(e.trial.marked_at == t);
-	}
+	NEED(cache_get(c->s->cache, "d3.example", &e, NULL) == STS_OK);
+	e.trial.marked_at = when;
+	NEED(cache_touch(c->s->cache, "d3.example", &e, NULL) == STS_OK);
+	NEED(cache_get(c->s->cache, "d3.example", &e, NULL) == STS_OK);
+	NEED(e.trial.marked_at == when);
 	return 0;
 }
 
-/* Never misses one that is there, and never waits long. */
+/* Whether one that is there is found, and at once. */
 static int
-read_on(void *arg)
+read_one(struct crowd *c, unsigned i)
 {
-	struct crowd *c = arg;
+	int64_t before = clock_ms();
 	struct entry e;
 	char domain[32];
 
+	(void)snprintf(domain, sizeof domain, "d%u.example", i % MANY);
+	NEED(cache_get(c->s->cache, domain, &e, NULL) == STS_OK);
+	NEED(clock_ms() - before < 1500);
+	c->read++;
+	return 0;
+}
+
+static int
+go_on(struct crowd *c, int (*one)(struct crowd *c, unsigned i))
+{
+	int code = 0;
+
 	scratch_reopen(c->s);
 	c->ready++;
-	for (unsigned i = 0; c->over == 0; i++) {
-		int64_t before = clock_ms();
+	for (unsigned i = MANY; c->over == 0 && code == 0; i++)
+		code = one(c, i);
+	return code;
+}
 
-		(void)snprintf(domain, sizeof domain, "d%u.example", i % MANY);
-		NEED(cache_get(c->s->cache, domain, &e, NULL) == STS_OK);
-		NEED(clock_ms() - before < 1500);
-		c->read++;
-	}
-	return 0;
+static int
+write_on(void *arg)
+{
+	return go_on(arg, write_one);
+}
+
+static int
+touch_on(void *arg)
+{
+	return go_on(arg, touch_one);
+}
+
+static int
+read_on(void *arg)
+{
+	return go_on(arg, read_one);
 }
 
 #define TIMES 25
@@ -298,7 +311,8 @@ nobody_loses_anything_meanwhile(void **state)
 	assert_int_equal(cache_check(s->cache, NULL), STS_OK);
 }
 
-/* Somebody was stopped while he wrote. */
+/* Somebody was stopped while he wrote: at a place that none but those want who
+ * want all of it. */
 static void
 a_locked_file_stays_as_it_is(void **state)
 {
@@ -307,7 +321,7 @@ a_locked_file_stays_as_it_is(void **state)
 	pid_t holder;
 
 	put_many(s, 3);
-	holder = scratch_hold(s, "policies.tdb", F_WRLCK, 4, 4);
+	holder = scratch_hold(s, "policies.tdb", F_WRLCK, 1 << 20, 1);
 	assert_int_equal(cache_compact(s->cache, &err), STS_WAIT);
 	assert_string_equal(err.word, "cache-busy");
 	scratch_release(holder);
@@ -315,7 +329,7 @@ a_locked_file_stays_as_it_is(void **state)
 	assert_false(scratch_exists(s, "policies.tdb.compact"));
 }
 
-/* --- absences ------------------------------------------------------------------- */
+/* --- absences ------------------------------------------------------------- */
 
 static bool
 is_young(void *arg, const struct entry *absence)
@@ -346,6 +360,75 @@ old_absences_go(void **state)
 	scratch_is_owners(s, "absent.tdb");
 }
 
+struct rivals {
+	struct scratch *s;
+	volatile unsigned inside;
+	volatile unsigned go;
+	pid_t other;
+};
+
+static bool
+keep_slowly(void *arg, const struct entry *absence)
+{
+	struct rivals *r = arg;
+
+	(void)absence;
+	r->inside = 1;
+	return scratch_wait(&r->go, 1);
+}
+
+static int
+sift_slowly(void *arg)
+{
+	struct rivals *r = arg;
+	enum sts_status st =
+	    cache_sift_absences(r->s->cache, keep_slowly, r, NULL);
+
+	NEED(st == STS_OK || st == STS_WAIT);
+	return 0;
+}
+
+static bool
+keep_while_another_begins(void *arg, const struct entry *absence)
+{
+	struct rivals *r = arg;
+
+	(void)absence;
+	if (r->inside == 0) {
+		r->other = scratch_start(sift_slowly, r);
+		return scratch_wait(&r->inside, 1);
+	}
+	return true;
+}
+
+/* Their copies have the same name: neither may put the other's, half made, in
+ * the place of the file. */
+static void
+two_at_once_do_not_take_one_anothers_copy(void **state)
+{
+	struct rivals *r = scratch_shared(sizeof *r);
+	struct scratch *s = *state;
+	struct entry e = { .kind = ENTRY_ABSENCE };
+	enum sts_status st;
+	char domain[32];
+
+	r->s = s;
+	for (unsigned i = 0; i < 50; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		scratch_put(s, domain, &e);
+	}
+	st = cache_sift_absences(s->cache, keep_while_another_begins, r, NULL);
+	assert_int_equal(st, STS_WAIT);
+	r->go = 1;
+	assert_int_equal(scratch_finish(r->other), 0);
+	for (unsigned i = 0; i < 50; i++) {
+		(void)snprintf(domain, sizeof domain, "d%u.example", i);
+		assert_int_equal(cache_get_absence(s->cache, domain, &e),
+		    STS_OK);
+	}
+	assert_false(scratch_exists(s, "absent.tdb.compact"));
+}
+
 int
 main(void)
 {
@@ -360,6 +443,7 @@ main(void)
 		SCRATCH_TEST(nobody_loses_anything_meanwhile),
 		SCRATCH_TEST(a_locked_file_stays_as_it_is),
 		SCRATCH_TEST(old_absences_go),
+		SCRATCH_TEST(two_at_once_do_not_take_one_anothers_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,9 @@
 #define TESTING_TEXT POLICY_TEXT("testing", "604800", "mx.example.com")
 #define NONE_TEXT "version: STSv1\nmode: none\nmax_age: 86400\n"
 #define OTHER_MX_TEXT POLICY_TEXT("enforce", "604800", "mx.elsewhere.example")
-#define MORE_MX_TEXT \
-	POLICY_TEXT("enforce", "604800", "mx2.example.com\r\nmx: mx.example.com")
+#define MORE_MX_TEXT                     \
+	POLICY_TEXT("enforce", "604800", \
+	    "mx2.example.com\r\nmx: mx.example.com")
 
 /* FAKES_START is 2023-11-14T22:13:20Z. */
 static void
@@ -39,7 +40,7 @@ told(const char *what)
 	return n;
 }
 
-/* --- exceptions ------------------------------------------------------------------ */
+/* --- exceptions ---------------------------------------------------------- */
 
 static const struct cached_row {
 	const char *name;
@@ -239,7 +240,7 @@ an_unreadable_file_is_told_and_changes_nothing(void **state)
 	assert_int_equal(told("line 0"), 0);
 }
 
-/* --- our own trouble --------------------------------------------------------------- */
+/* --- our own trouble ----------------------------------------------------- */
 
 static void
 break_cache(const struct fakes *f)
@@ -284,7 +285,7 @@ a_broken_cache_defers(void **state)
 	assert_int_equal(rmdir(fakes_path(f, "policies.tdb")), 0);
 }
 
-/* --- observe mode ------------------------------------------------------------------ */
+/* --- observe mode -------------------------------------------------------- */
 
 static void
 observe_answers_enforce_as_testing(void **state)
@@ -337,7 +338,7 @@ observe_defers_nothing_for_dns(void **state)
 	assert_int_equal(told("would have been deferred"), 1);
 }
 
-/* --- policies that become weaker --------------------------------------------------- */
+/* --- policies that become weaker ----------------------------------------- */
 
 #define ALARM "MTA-STS: downgrade: example.com: "
 
@@ -372,7 +373,7 @@ a_change(void **state)
 	fakes_publish(f, "2", r->now);
 	f->now += HOUR;
 	assert_answer(fakes_ask(f, "example.com"),
-	    strstr(r->now, "enforce") != NULL	     ? "enforce"
+	    strstr(r->now, "enforce") != NULL	    ? "enforce"
 		: strstr(r->now, "testing") != NULL ? "testing"
 						    : "none",
 	    "fresh");

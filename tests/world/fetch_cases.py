@@ -857,7 +857,9 @@ def help_and_version(_world, _domain):
     assert done.code == 0 and done.out.startswith(b"usage: mta-sts-fetch ")
     done = run("--version")
     assert done.code == 0
-    assert re.fullmatch(rb"mta-sts-fetch [0-9.]+\n", done.out), done.out
+    assert re.fullmatch(rb"mta-sts-fetch [0-9.]+\nseccomp: (yes|no)\n"
+                        rb"Landlock: (version [0-9]+|no)\n", done.out), \
+        done.out
 
 
 @special

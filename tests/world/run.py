@@ -7,10 +7,15 @@ import importlib
 import sys
 
 from parts.case import run_cases
+from parts.exim import describe, has_dlfunc
 from parts.world import World, install
 
 CASES = ("delivery_cases", "outage_cases", "privilege_cases",
-         "hostile_cases")
+         "hostile_cases", "tls_cases", "attack_cases", "dane_cases",
+         "verify_cases", "config_cases", "fault_cases", "queue_cases",
+         "explain_cases",
+         "abi_cases",
+         "refresh_cases")
 
 
 def main():
@@ -19,7 +24,14 @@ def main():
         importlib.import_module(name)
     sys.stdout.reconfigure(line_buffering=True)
     install()
-    passed, failed = run_cases(World(), pattern)
+    world = World()
+    print("# Exim " + describe())
+    passed, failed = run_cases(world, pattern)
+    if has_dlfunc():
+        world.exim.way = "run"
+        more = run_cases(world, pattern, "delivery_cases",
+                         ", also by ${run}")
+        passed, failed = passed + more[0], failed + more[1]
     print(f"world: {passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 

@@ -2,6 +2,7 @@
 """Cases, and how they are run: a function whose docstring is the sentence
 that it proves, called with the world, failing by an exception."""
 
+import itertools
 import os
 import pwd
 import re
@@ -11,10 +12,11 @@ import threading
 import time
 import traceback
 
-from .exim import CACHE, USER
+from .exim import CACHE, USER, Skipped
 
 LIMIT = 60  # seconds for a case that does not say otherwise
 _CASES = []
+_NUMBERS = itertools.count(1)
 
 
 def case(function=None, *, seconds=LIMIT, panics=False):
@@ -77,7 +79,7 @@ def _always(function, world, crashes):
 
 
 def _run_one(function, world):
-    """None, or why it failed."""
+    """None, or why it failed; a Skipped when it cannot be run here."""
     crashes = []
     threading.excepthook = lambda seen: crashes.append(
         "".join(traceback.format_exception(seen.exc_type, seen.exc_value,
@@ -88,6 +90,8 @@ def _run_one(function, world):
         world.reset()
         function(world)
         _always(function, world, crashes)
+    except Skipped as error:
+        return error
     except Exception as error:  # whatever it is, the next case must run
         return _account(error, world, crashes)
     finally:
@@ -108,20 +112,28 @@ def _account(error, world, crashes):
     return lines
 
 
-def run_cases(world, pattern=""):
-    """Runs the cases whose name or sentence matches; (passed, failed)."""
-    passed = failed = 0
+def run_cases(world, pattern="", module="", note=""):
+    """Runs the cases (of one module) whose name or sentence matches; the
+    sentence goes on with note.  (passed, failed)."""
+    passed = failed = skipped = 0
     for function in _CASES:
-        sentence = _sentence(function)
+        sentence = _sentence(function) + note
+        if module not in ("", function.__module__):
+            continue
         if not re.search(pattern, f"{function.__name__} {sentence}"):
             continue
         began = time.monotonic()
         account = _run_one(function, world)
         took = time.monotonic() - began
-        number = passed + failed + 1
+        if isinstance(account, Skipped):
+            skipped += 1
+            print(f"skipped - {sentence}: {account}")
+            continue
         word = "not ok" if account else "ok"
-        print(f"{word} {number} - {sentence} ({took:.1f} s)")
+        print(f"{word} {next(_NUMBERS)} - {sentence} ({took:.1f} s)")
         for line in account or []:
             print("#   " + line.replace("\n", "\n#   "))
         passed, failed = passed + (not account), failed + bool(account)
+    if skipped:
+        print(f"# {skipped} skipped")
     return passed, failed

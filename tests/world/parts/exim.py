@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import os
 import pwd
@@ -17,8 +18,10 @@ CACHE = SPOOL + "/mta-sts"
 MAINLOG = "/var/log/exim4/mainlog"
 PANICLOG = "/var/log/exim4/paniclog"
 CONFIGURATION = "/etc/exim4/exim4.conf"
+MAIN_FRAGMENT = "/usr/lib/exim4/mta-sts/exim-conf/mta-sts.main"
 USER = "Debian-exim"
 SO = "/usr/lib/exim4/mta-sts/mta_sts.so"
+TOOL = "/usr/sbin/mta-sts"
 ARGUMENT_MAX = 250  # bytes that Exim takes as one argument
 LIMIT = 60  # seconds for one run of anything
 _OURS = re.compile(r"/(exim4|mta-sts|mta-sts-fetch)( \(deleted\))?$")
@@ -26,9 +29,41 @@ _OUTCOMES = {"=>": "delivered", "->": "delivered", "==": "deferred",
              "**": "bounced", "*>": "skipped"}
 
 
+class Skipped(Exception):
+    """The case needs what this Exim has not."""
+
+
+@functools.cache
+def has_dlfunc():
+    """Debian's light daemon has none: the recipe uses ${run} there."""
+    done = run_as("root", PROGRAM, "-bP", "macros")
+    return "_HAVE_DLFUNC" in done.stdout
+
+
+@functools.cache
+def has_gnutls():
+    """Else OpenSSL, which refuses TLS 1.1 by itself (security level 1)."""
+    done = run_as("root", PROGRAM, "-bP", "macros")
+    return "_HAVE_GNUTLS" in done.stdout
+
+
+def part_in_use():
+    """What Exim calls: the module, or without dlfunc the tool."""
+    return SO if has_dlfunc() else TOOL
+
+
+def describe():
+    """The version, and what it has for TLS and for calling us."""
+    version = run_as("root", PROGRAM, "-bV").stdout.split()[2]
+    library = "GnuTLS" if has_gnutls() else "OpenSSL"
+    return f"{version}, {library}, {'dlfunc' if has_dlfunc() else 'run'}"
+
+
 def call(function, *arguments):
     """The expansion that calls function of the module; its arguments are
     not expanded themselves."""
+    if not has_dlfunc():
+        raise Skipped("this Exim has no dlfunc")
     quoted = "".join("{\\N" + argument + "\\N}" for argument in arguments)
     return "${dlfunc{" + SO + "}{" + function + "}" + quoted + "}"
 
@@ -55,8 +90,9 @@ class Delivery:
         last = "nothing"
         for line in self.lines:
             words = line.split(" ")
-            if len(words) > 4 and words[3] in _OUTCOMES and \
-                    (recipient is None or recipient in words[4:6]):
+            if len(words) > 5 and words[3] in _OUTCOMES and \
+                    (recipient is None or recipient in
+                     (words[4].rstrip(":"), words[5])):
                 last = _OUTCOMES[words[3]]
         return last
 
@@ -68,12 +104,21 @@ class Exim:
     """One at a time; reset() between the cases."""
 
     def __init__(self, source):
-        self._source = source
+        self.source = source
+        # "dlfunc", or "run" as an Exim without ${dlfunc} reads the fragments.
+        self.way = "dlfunc"
 
     def configure(self, **macros):
         """The project's own complete example, with macros set before it."""
+        with open(os.path.join(self.source, "exim-conf/mta-sts.main"),
+                  encoding="utf-8") as text:
+            fragment = text.read()
+        if self.way == "run":
+            fragment = fragment.replace("_HAVE_DLFUNC", "_HAVE_NO_DLFUNC")
+        with open(MAIN_FRAGMENT, "w", encoding="utf-8") as out:
+            out.write(fragment)
         example = "/etc/exim4/example.conf"
-        shutil.copy(os.path.join(self._source, "exim-conf/example.conf"),
+        shutil.copy(os.path.join(self.source, "exim-conf/example.conf"),
                     example)
         with open(CONFIGURATION, "w", encoding="utf-8") as out:
             for name, value in macros.items():

@@ -4,7 +4,6 @@ bad habits of choice.  Each remembers what it was told, and how."""
 
 import dataclasses
 import ssl
-import threading
 import warnings
 
 from .listener import Listener
@@ -40,7 +39,8 @@ class Message:
 
 
 class MxServer:
-    """starttls: "yes", "none", "454", "501", "drop", "garbage".
+    """starttls: "yes", "none", "454", "501" (or such a reply in full), "drop",
+    "garbage".
     version: None, or the only TLS version ("1.1", "1.2", "1.3").
     banner, mail, rcpt: replies other than the usual ones; rcpt may be a
     function of the recipient's address that gives one or None.
@@ -154,8 +154,8 @@ class _Dialogue:
 
     def _starttls(self, _argument):
         habit = self._server.starttls
-        if habit in ("454", "501"):
-            self._say(f"{habit} TLS not available")
+        if habit[0].isdigit():
+            self._say(habit if " " in habit else f"{habit} TLS not available")
             return None
         self._say("220 go ahead")
         if habit == "drop":

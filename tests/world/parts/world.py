@@ -106,6 +106,11 @@ class World:
         return self.policy_host(domain, policy_text(mode, *mx,
                                                     max_age=max_age))
 
+    def log(self):
+        """The lines of Exim's log, and of syslog: there the tool tells what
+        the module tells in Exim's."""
+        return self.exim.mainlog() + self.syslog.lines
+
     def tool(self, *arguments, user="root"):
         return run_as(user, "/usr/sbin/mta-sts", *arguments)
 

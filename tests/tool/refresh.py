@@ -1,0 +1,418 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""refresh.py - refresh and status as the administrator uses them, where nobody
+answers.  As root, in a network and a cache of its own; both are gone
+afterwards.  What needs policy hosts is proven in the test world."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+from wishes import BUILD, OWNER, ROOT, STRANGER, WEEK, Place, contains, equal
+
+DAY = 86400
+_TESTS = []
+
+
+def test(function):
+    _TESTS.append(function)
+    return function
+
+
+def fill(place, *arguments):
+    subprocess.run([BUILD / "tests/tool/fill", place.cache,
+                    *map(str, arguments)], check=True, timeout=60)
+
+
+def policy(place, domain, age=100, mode="enforce", max_age=WEEK, **more):
+    fill(place, "policy", domain, mode, "mx." + domain, age, max_age,
+         *more.values())
+
+
+def start(place, *arguments):
+    return subprocess.Popen(
+        [place.tool, "refresh", "--config", place.conf, *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env={})
+
+
+def soon(true, what):
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+def is_at_work(process):
+    """Whether a refresh has workers."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children",
+              encoding="ascii") as text:
+        return text.read() != ""
+
+
+def is_refused(place):
+    """Whether another refresh holds the cache."""
+    return "another refresh is at work" in place.run("refresh").err
+
+
+# --- the command line ----------------------------------------------------------
+
+@test
+def wrong_usage(place):
+    """what makes no sense is wrong usage, said on stderr alone"""
+    for wrong in (["--jobs", "0"], ["--jobs", "65"], ["--jobs", "8x"],
+                  ["--jobs", "-1"], ["--jobs", ""], ["--older", "soon"],
+                  ["--older", "-1"], ["--jitter", "2d"],
+                  ["--older", "1h", "a.example"],
+                  ["--jitter", "1h", "a.example"], ["--all"]):
+        done = place.does(2, "refresh", *wrong)
+        equal(done.out, "", f"{wrong}: output")
+        contains(done.err, "mta-sts: ", f"{wrong}: message")
+    for wrong in (["a.example"], ["--json", "--check"],
+                  ["--check", "--prometheus"]):
+        equal(place.does(2, "status", *wrong).out, "", f"{wrong}: output")
+
+
+@test
+def nothing_due(place):
+    """where nothing is due a line says so, and the good copy is written"""
+    policy(place, "good.example")
+    done = place.does(0, "refresh")
+    equal((done.out, done.err),
+          ("refreshed: 0 of 1 policies due, 0 renewed; cache sound\n", ""),
+          "what it says")
+    for name in ("policies.tdb.1", "refresh.json"):
+        seen = (place.cache / name).stat()
+        equal((seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)),
+              (OWNER, OWNER, 0o640), name)
+
+
+@test
+def counted_in_json(place):
+    """--json is one object of numbers, and refresh.json is the same"""
+    policy(place, "good.example")
+    found = place.json(0, "refresh")
+    equal(len(found), 1, "objects")
+    equal({key: found[0][key] for key in (
+        "policies", "due", "renewed", "changed", "changed_same_id", "failed",
+        "busy", "exempt", "unused", "forgotten", "absences_forgotten",
+        "alerts", "trouble", "exit", "seconds")},
+          {"policies": 1, "due": 0, "renewed": 0, "changed": 0,
+           "changed_same_id": 0, "failed": 0, "busy": 0, "exempt": 0,
+           "unused": 0, "forgotten": 0, "absences_forgotten": 0, "alerts": 0,
+           "trouble": 0, "exit": 0, "seconds": 0}, "numbers")
+    equal((found[0]["check"], found[0]["saved"], found[0]["interrupted"]),
+          ("sound", True, False), "cache")
+    equal(json.loads((place.cache / "refresh.json").read_text()), found[0],
+          "refresh.json")
+
+
+@test
+def unknown_domains(place):
+    """a domain that is not cached, or none, exits 1 and is named"""
+    done = place.does(1, "refresh", "new.example", "a b")
+    equal(done.out, "", "output")
+    contains(done.err, "new.example: not cached", "message")
+    contains(done.err, "a b: not a mail domain", "message")
+
+
+# --- who may -------------------------------------------------------------------
+
+@test
+def others_may_not(place):
+    """others have no permission; a cache of root's and none are trouble"""
+    policy(place, "good.example")
+    for command in ("refresh", "status"):
+        done = place.does(3, command, uid=STRANGER)
+        contains(done.err, "no permission to use the cache", command)
+    done = place.does(3, "status", "--check", uid=STRANGER)
+    contains(done.out, "MTA-STS UNKNOWN - no permission", "--check")
+    place.does(0, "refresh", uid=OWNER)
+    os.chown(place.cache, 0, 0)
+    contains(place.does(3, "refresh").err, "belongs to root", "root's")
+    shutil.rmtree(place.cache)
+    contains(place.does(3, "refresh").err, "No such file", "none")
+    done = place.does(2, "status", "--check")
+    contains(done.out, "MTA-STS CRITICAL - ", "--check")
+    place.cache.mkdir()
+
+
+# --- while it runs ---------------------------------------------------------------
+
+@test
+def the_second_leaves(place):
+    """a second refresh leaves at once; one by name may go on"""
+    policy(place, "old.example", DAY)
+    first = start(place, "--jitter", "1d")
+    soon(lambda: is_at_work(first), "the first one is at work")
+    equal(is_refused(place), True, "the second is refused")
+    equal(place.does(1, "refresh", "new.example").err,
+          "mta-sts: new.example: not cached\n", "by name")
+    began = time.monotonic()
+    first.send_signal(signal.SIGTERM)
+    out, err = first.communicate(timeout=20)
+    equal(time.monotonic() - began < 2, True, "its end comes soon")
+    equal((first.returncode, err), (1, ""), "its end")
+    contains(out, "interrupted: 1 of 1 policies due, 0 renewed", "summary")
+    found = json.loads((place.cache / "refresh.json").read_text())
+    equal(found["interrupted"], True, "refresh.json")
+
+
+@test
+def killed_it_leaves_no_lock(place):
+    """after kill -9 no worker and no lock is left"""
+    policy(place, "old.example", DAY)
+    first = start(place, "--jitter", "1d")
+    soon(lambda: is_at_work(first), "the first one is at work")
+    equal(is_refused(place), True, "the second is refused")
+    first.kill()
+    first.communicate(timeout=20)
+    soon(lambda: not is_refused(place), "the lock is free")
+
+
+@test
+def a_bar_on_the_terminal(place):
+    """a terminal sees a bar, which is gone at the end; stdout does not"""
+    for number in range(20):
+        policy(place, f"d{number}.example", DAY)
+    ours, theirs = pty.openpty()
+    subprocess.run([place.tool, "refresh", "--config", place.conf,
+                    "--jobs", "1"], stdout=subprocess.PIPE, stderr=theirs,
+                   stdin=subprocess.DEVNULL, timeout=60, check=False, env={})
+    os.close(theirs)
+    seen = b""
+    try:
+        while more := os.read(ours, 4096):
+            seen += more
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert re.search(rb"\r\x1b\[K\[[#-]{30}\] \d+/20 d\d+\.example", seen), seen
+    contains(seen, b"\r\x1b[K", "the bar's end")
+
+
+# --- what goes ---------------------------------------------------------------------
+
+def cached(place, *options):
+    return {found["domain"] for found in place.json(0, "list", *options)}
+
+
+@test
+def what_is_forgotten(place):
+    """what is of no use goes: long ended, ended and unused, ended none, old
+    marks of damage, old absences"""
+    policy(place, "good.example")
+    policy(place, "ended.example", 15 * DAY)
+    policy(place, "none.example", 8 * DAY, mode="none")
+    policy(place, "unused.example", 190 * DAY, max_age=185 * DAY)
+    policy(place, "resting.example", 190 * DAY, max_age=300 * DAY)
+    fill(place, "damaged", "healed.example", -10)
+    fill(place, "absence", "old.example", 3 * DAY)
+    fill(place, "absence", "new.example", 10)
+    found = place.json(0, "refresh")[0]
+    equal((found["policies"], found["due"], found["forgotten"],
+           found["unused"], found["absences_forgotten"]), (6, 0, 4, 1, 1),
+          "numbers")
+    equal(cached(place), {"good.example", "resting.example"}, "policies")
+    equal(cached(place, "--absences"), {"new.example"}, "absences")
+
+
+@test
+def waste_goes(place):
+    """a file that is mostly waste is compacted, and nothing else lost"""
+    fill(place, "policies", 3000, "enforce", "mx.example:" * 300 + "x", 100,
+         WEEK)
+    big = (place.cache / "policies.tdb").stat().st_size
+    place.does(0, "purge", *(f"p{n}.example" for n in range(100, 3000)))
+    equal(place.json(0, "refresh")[0]["compacted"], True, "compacted")
+    small = (place.cache / "policies.tdb").stat().st_size
+    equal(small < big / 4, True, f"{big} bytes became {small}")
+    equal(len(cached(place)), 100, "policies")
+    equal(place.json(0, "refresh")[0]["compacted"], False, "again")
+
+
+@test
+def damage_without_a_copy(place):
+    """a damaged cache without a good copy is begun anew, and status says
+    so"""
+    policy(place, "good.example")
+    with open(place.cache / "policies.tdb", "r+b") as file:
+        file.truncate(300)
+    place.does(0, "refresh")
+    done = place.does(1, "status", "--check")
+    contains(done.out, "a damaged cache file was set aside", "--check")
+
+
+@test
+def one_hundred_thousand(place):
+    """100,000 policies are walked, checked and copied in seconds, in little
+    memory"""
+    fill(place, "policies", 100000, "enforce", "mx.example", 100, WEEK)
+    began = time.monotonic()
+    found = place.json(0, "refresh")[0]
+    took = time.monotonic() - began
+    equal((found["policies"], found["due"]), (100000, 0), "numbers")
+    equal(took < 20, True, f"{took:.1f} s")
+    # The copy is mapped; nothing else of that size is.
+    if "asan" not in str(BUILD):
+        done = subprocess.run(
+            ["/usr/bin/prlimit", f"--data={32 << 20}", place.tool, "refresh",
+             "--config", place.conf], timeout=60, check=False,
+            capture_output=True, env={})
+        equal((done.returncode, done.stderr), (0, b""), "in 32 MB")
+    began = time.monotonic()
+    place.does(0, "status")
+    equal(time.monotonic() - began < 20, True, "status")
+
+
+# --- status --------------------------------------------------------------------------
+
+def alerts(place):
+    found = place.json(0, "status")[0]
+    return {item["domain"]: "alert" in item for item in found["failures"]}
+
+
+@test
+def alarms(place):
+    """who is alarmed for: in time, not for none, not for the unused"""
+    policy(place, "fresh.example", 100)
+    policy(place, "week.example", 5 * DAY)  # two days left, nobody tried
+    policy(place, "none.example", 6 * DAY, mode="none")
+    policy(place, "year.example", 100 * DAY, max_age=365 * DAY)
+    policy(place, "yearend.example", 300 * DAY, max_age=365 * DAY)
+    policy(place, "ended.example", 8 * DAY)
+    equal(alerts(place), {"week.example": True, "ended.example": True},
+          "alerts")
+
+
+@test
+def ages_and_ends(place):
+    """status counts by mode and shows what ends first"""
+    policy(place, "a.example", 2 * DAY)
+    policy(place, "b.example", DAY, mode="testing")
+    policy(place, "c.example", 100, mode="none")
+    fill(place, "damaged", "hurt.example", 500)
+    fill(place, "absence", "gone.example", 5)
+    found = place.json(0, "status")[0]
+    equal({key: found["policies"][key] for key in (
+        "enforce", "testing", "none", "ended", "damaged", "absences")},
+          {"enforce": 1, "testing": 1, "none": 1, "ended": 0, "damaged": 1,
+           "absences": 1}, "policies")
+    equal([item["domain"] for item in found["next"]],
+          ["a.example", "b.example", "c.example"], "next")
+    contains(place.does(2, "status", "--check").out, "1 damaged policies",
+             "--check")
+
+
+@test
+def prometheus(place):
+    """--prometheus is the text exposition format: HELP, TYPE, samples"""
+    policy(place, "a.example")
+    place.does(0, "refresh")
+    lines = place.does(0, "status", "--prometheus",
+                       "--check-file").out.splitlines()
+    known, samples = {}, set()
+    for line in lines:
+        if line.startswith("# "):
+            _, what, name, text = line.split(" ", 3)
+            known.setdefault(name, []).append(what)
+            equal(bool(text), True, line)
+            continue
+        match = re.fullmatch(
+            r'(mta_sts_[a-z_]+)(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? '
+            r"-?[0-9]+", line)
+        assert match, line
+        equal(known.get(match[1]), ["HELP", "TYPE"], line)
+        assert match[1] + (match[2] or "") not in samples, line
+        samples.add(match[1] + (match[2] or ""))
+    for name in ("mta_sts_up", 'mta_sts_policies{mode="enforce"}',
+                 "mta_sts_policies_alert", "mta_sts_refresh_exit",
+                 "mta_sts_cache_sound",
+                 'mta_sts_refresh_policies{result="failed"}',
+                 "mta_sts_cache_saved_timestamp_seconds"):
+        equal(name in samples, True, name)
+
+
+@test
+def what_lies_in_the_way(place):
+    """what the owner of the cache may plant as refresh.json does no harm"""
+    policy(place, "a.example")
+    path = place.cache / "refresh.json"
+    for make in (lambda: path.symlink_to("/etc/passwd"),
+                 lambda: os.mkfifo(path),
+                 lambda: path.write_text("[1, 2"),
+                 lambda: path.write_text("[]"),
+                 lambda: path.write_text('{"exit": "x", "due": 1e300}')):
+        make()
+        done = place.does(0, "status")
+        contains(done.out, "last refresh: ", "status")
+        path.unlink()
+    path.symlink_to("/etc/passwd.new")
+    place.does(0, "refresh")
+    equal(path.is_symlink(), False, "replaced")
+
+
+# --- units -----------------------------------------------------------------------------
+
+@test
+def units_start_what_is_there(place):
+    """the units and the cron line say what the tool takes"""
+    for name in ("exim4-mta-sts-refresh.service", "exim4-mta-sts.cron"):
+        text = (ROOT / "systemd" / name).read_text(encoding="ascii")
+        match = re.search(r"/usr/sbin/mta-sts (refresh --jitter [0-9]+[mh])\b",
+                          text)
+        assert match, name
+        place.does(0, *match[1].split())
+
+
+def inside():
+    """Goes on in a network and on a disk of its own."""
+    if os.environ.get("REFRESH_INSIDE") == str(os.getppid()):
+        return
+    sys.exit(subprocess.run(
+        ["/usr/bin/unshare", "-nm", "--fork", "--kill-child", "--",
+         "/bin/sh", "-c",
+         "mount -t tmpfs -o mode=1777 refresh /tmp || exit 3; "
+         'REFRESH_INSIDE=$$ "$@"; exit $?', "sh",
+         sys.executable, __file__, *sys.argv[1:]], check=False).returncode)
+
+
+def main():
+    if os.geteuid() != 0:
+        print("refresh.py: needs root, to be other users", file=sys.stderr)
+        return 3
+    inside()
+    sys.stdout.reconfigure(line_buffering=True)
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    passed = failed = 0
+    place = Place()
+    try:
+        for function in _TESTS:
+            if wanted not in function.__name__:
+                continue
+            place.reset()
+            sentence = " ".join(function.__doc__.split())
+            try:
+                function(place)
+            except (AssertionError, OSError, ValueError, KeyError, IndexError,
+                    subprocess.SubprocessError) as error:
+                failed += 1
+                print(f"not ok {passed + failed} - {sentence}\n#   {error!r}")
+            else:
+                passed += 1
+                print(f"ok {passed + failed} - {sentence}")
+    finally:
+        shutil.rmtree(place.dir)
+    print(f"refresh: {passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_cache_stopped.c - nobody waits for ever for a process that was stopped
+ * while it held a lock of the cache's. */
+#include "scratch.h"
+#include <fcntl.h>
+#include <string.h>
+#include "ran.h"
+#include "../../module/store/clock.h"
+
+#define DOMAIN "example.com"
+#define PATIENCE_MS 3000 /* that Exim can spare */
+
+static int
+get_in_vain(void *arg)
+{
+	struct scratch *s = arg;
+	int64_t began = clock_ms();
+	struct sts_error err = { 0 };
+	struct entry e;
+
+	NEED(cache_get(s->cache, DOMAIN, &e, &err) == STS_SYSTEM);
+	NEED(strncmp(err.word, "cache-", 6) == 0);
+	NEED(clock_ms() - began < PATIENCE_MS);
+	return 0;
+}
+
+static int
+get_all_the_same(void *arg)
+{
+	struct scratch *s = arg;
+	int64_t began = clock_ms();
+	char got[80];
+
+	NEED(scratch_get(s, DOMAIN, got) == STS_OK);
+	NEED(clock_ms() - began < 1000);
+	return 0;
+}
+
+static int
+put_in_vain(void *arg)
+{
+	struct scratch *s = arg;
+	struct entry e = scratch_policy("id2", 10);
+	int64_t began = clock_ms();
+
+	NEED(cache_put(s->cache, DOMAIN, &e, NULL) == STS_SYSTEM);
+	NEED(clock_ms() - began < PATIENCE_MS);
+	return 0;
+}
+
+static int
+touch_in_vain(void *arg)
+{
+	struct scratch *s = arg;
+	struct entry e = scratch_policy("id1", 10);
+	int64_t began = clock_ms();
+
+	NEED(cache_touch(s->cache, DOMAIN, &e, NULL) == STS_SYSTEM);
+	NEED(clock_ms() - began < PATIENCE_MS);
+	return 0;
+}
+
+/* TDB's locks: byte 0 while a file is opened, byte 8 while a transaction goes
+ * on, all from 168 while it ends. */
+static const struct stopped_row {
+	const char *name;
+	off_t from;
+	off_t len;
+	bool open; /* the others have it open already */
+	int (*others[3])(void *arg);
+} stopped_rows[] = {
+	{ "stopped while it opened the file", 0, 1, false,
+	    { get_in_vain, put_in_vain, touch_in_vain } },
+	{ "stopped while it wrote", 8, 1, true,
+	    { get_all_the_same, put_in_vain } },
+	{ "stopped while it ended a transaction", 168, 0, true,
+	    { get_in_vain, put_in_vain, touch_in_vain } },
+};
+
+static void
+check_stopped(void **state)
+{
+	struct scratch *s = *state;
+	const struct stopped_row *r = s->row;
+	struct entry e = scratch_policy("id1", 10);
+	pid_t holder, pid[3];
+
+	scratch_put(s, DOMAIN, &e);
+	if (!r->open)
+		scratch_reopen(s);
+	holder = scratch_hold(s, "policies.tdb", F_WRLCK, r->from, r->len);
+	for (unsigned i = 0; i < 3 && r->others[i] != NULL; i++)
+		pid[i] = scratch_start(r->others[i], s);
+	for (unsigned i = 0; i < 3 && r->others[i] != NULL; i++)
+		assert_int_equal(scratch_finish(pid[i]), 0);
+	scratch_release(holder);
+	scratch_has(s, DOMAIN, "id1", 10);
+	assert_int_equal(s->alerts, 0);
+}
+
+int
+main(void)
+{
+	return SCRATCH_ROWS(stopped_rows, check_stopped);
+}

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every fault that TLS can have at a mail host, under an enforce and under a
+testing policy."""
+
+import time
+
+from delivery_cases import enforced
+from parts.case import case, contains, equal, eventually, lacks
+from parts.exim import has_dlfunc, has_gnutls
+
+# What is wrong, the host's habits, what the log says of it in testing mode.
+NO_TLS = "no TLS"
+NOT_VALID = "its certificate is not valid for it"
+FAULTS = {
+    "no STARTTLS": ({"starttls": "none"}, NO_TLS),
+    "STARTTLS answered by 454": ({"starttls": "454"}, NO_TLS),
+    "STARTTLS answered by 501": ({"starttls": "501"}, NO_TLS),
+    "a connection that drops after STARTTLS": ({"starttls": "drop"}, NO_TLS),
+    "garbage after STARTTLS": ({"starttls": "garbage"}, NO_TLS),
+    "an expired certificate": ({"certificate": "expired"}, NOT_VALID),
+    "a certificate not yet valid": ({"certificate": "not-yet-valid"},
+                                    NOT_VALID),
+    "a self-signed certificate": ({"certificate": "self-signed"}, NOT_VALID),
+    "a certificate of an unknown CA": ({"certificate": "unknown-ca"},
+                                       NOT_VALID),
+    "a certificate for another name": ({"certificate": "wrong-name"},
+                                       NOT_VALID),
+    "a certificate with a CN only": (
+        {"certificate": "cn-only"}, "its certificate has no name in its SAN"),
+    "a wildcard certificate two labels up": (
+        {"certificate": "wildcard-two"}, NOT_VALID),
+    "a partial wildcard certificate": (
+        {"certificate": "wildcard-partial"}, NOT_VALID),
+    "TLS 1.1 only": ({"version": "1.1"},
+                     "a TLS version before 1.2" if has_gnutls() else NO_TLS),
+}
+GOOD = {
+    "TLS 1.2": {"version": "1.2"},
+    "TLS 1.3": {"version": "1.3"},
+    "a wildcard certificate one label up": {"certificate": "wildcard"},
+}
+
+
+def two_hosts(world, mode, habits):
+    """A domain whose first MX host has these habits, and whose second is
+    good."""
+    first = world.mail_host("mx1.mail.test", **habits)
+    second = world.mail_host("mx2.mail.test")
+    world.mx("mail.test", "mx1.mail.test", "mx2.mail.test")
+    world.policy("mail.test", mode, "mx1.mail.test", "mx2.mail.test")
+    return first, second
+
+
+def our_lines(world, part, at_least=1):
+    """What the log says of mail.test; the tool's lines take a moment."""
+    def found():
+        return [line for line in world.log()
+                if "MTA-STS: mail.test: " + part in line]
+    eventually(lambda: len(found()) >= at_least, "a line: " + part)
+    return found()
+
+
+def enforce_fault(name, habits):
+    def check(world):
+        first, second = two_hosts(world, "enforce", habits)
+        delivery = world.exim.send("bob@mail.test")
+        equal(delivery.outcome(), "delivered", "outcome")
+        contains(delivery.text(), "H=mx2.mail.test", "who took it")
+        equal((len(first.messages), len(second.messages)), (0, 1), "messages")
+        equal(first.leaked(), False, "envelope in clear")
+        equal(len(first.sessions), 1, "tries at the first host")
+        told = our_lines(world, "not delivered to mx1.mail.test")
+        equal(len(told), 1, "lines about the first host")
+        contains(told[0], "the policy (id 20240101T000000, fetched ", "line")
+        contains(told[0], 'run "mta-sts explain mail.test"', "line")
+
+    check.__doc__ = (f"enforce: {name} gets nothing, the log says so once, "
+                     "and the next MX host gets the message")
+    return check
+
+
+def enforce_only_host(name, habits):
+    def check(world):
+        world.configure(SITE_RETRY="F,1d,1s")
+        server, _ = enforced(world, **habits)
+        message = world.exim.send("bob@enforce.test").message
+        world.exim.run_queue()
+        delivery = world.exim.delivery(message)
+        equal(delivery.outcome(), "deferred", "outcome")
+        equal(world.exim.waiting(), [message], "queue")
+        equal(len(server.sessions), 2, "tries")
+        equal((server.messages, server.leaked()), ([], False), "taken")
+
+    check.__doc__ = f"enforce: {name} at the only MX host defers, each time"
+    return check
+
+
+def testing_fault(name, habits, why):
+    def check(world):
+        first, second = two_hosts(world, "testing", habits)
+        delivery = world.exim.send("bob@mail.test")
+        equal(delivery.outcome(), "delivered", "outcome")
+        equal((len(first.messages), len(second.messages)), (1, 0), "messages")
+        told = our_lines(world, "testing: ")
+        equal(len(told), 1, "lines of what enforcement would have done")
+        contains(told[0], "enforcement would have deferred at mx1.mail.test",
+                 "line")
+        contains(told[0], ": " + why, "reason")
+
+    check.__doc__ = f"testing: {name} is delivered to and told of once"
+    return check
+
+
+def nothing_wrong(name, habits):
+    def check(world):
+        for mode in ("enforce", "testing"):
+            world.reset()
+            first, _ = two_hosts(world, mode, habits)
+            delivery = world.exim.send("bob@mail.test")
+            equal(delivery.outcome(), "delivered", "outcome under " + mode)
+            equal(len(first.messages), 1, "messages under " + mode)
+            contains(delivery.text(), "CV=yes", "verification")
+            lacks("\n".join(world.log()), "not delivered", "log")
+            lacks("\n".join(world.log()), "would have", "log")
+
+    check.__doc__ = f"enforce and testing: {name} is delivered to in silence"
+    return check
+
+
+def make_cases():
+    for name, (habits, why) in FAULTS.items():
+        case(enforce_fault(name, habits))
+        case(enforce_only_host(name, habits))
+        case(testing_fault(name, habits, why))
+    for name, habits in GOOD.items():
+        case(nothing_wrong(name, habits))
+
+
+make_cases()
+
+
+@case
+def testing_never_greeted(world):
+    """testing: of a host that sends us away before EHLO nothing is told"""
+    _, second = two_hosts(world, "testing", {"banner": "421 not now"})
+    world.exim.send("bob@mail.test")
+    equal(len(second.messages), 1, "messages at the next host")
+    if has_dlfunc():
+        equal(our_lines(world, "testing: ", 0), [], "lines")
+
+
+@case
+def testing_other_host_told(world):
+    """testing: an MX host that the policy does not name is told of once"""
+    world.mail_host("mx.other.test")
+    world.mx("mail.test", "mx.other.test")
+    world.policy("mail.test", "testing", "mx1.mail.test")
+    world.exim.send("bob@mail.test")
+    told = our_lines(world, "testing: ")
+    equal(len(told), 1, "lines")
+    contains(told[0], "the policy does not permit this host", "reason")
+
+
+@case
+def only_bounced_after_the_retry_time(world):
+    """enforce: mail is never bounced within the retry time, and after it
+    with our reason"""
+    mailbox = "/tmp/bounces"
+    world.configure(SITE_RETRY="F,3s,1s", SITE_MAILBOX=mailbox)
+    evil = world.mail_host("mx.evil.test")
+    world.mx("spoofed.test", "mx.evil.test")
+    world.policy("spoofed.test", "enforce", "mx1.spoofed.test")
+    plain, _ = enforced(world, starttls="none")
+    began = time.monotonic()
+    sent = world.exim.send("a@spoofed.test", "b@enforce.test")
+    while time.monotonic() - began < 2:
+        world.exim.run_queue()
+        lacks(world.exim.delivery(sent.message).text(), " ** ", "log")
+    eventually(lambda: world.exim.run_queue() or not world.exim.waiting(),
+               "an end", 10)
+    delivery = world.exim.delivery(sent.message)
+    equal([delivery.outcome(who) for who in ("a@spoofed.test",
+                                             "b@enforce.test")],
+          ["bounced"] * 2, "outcome")
+    eventually(lambda: "a@spoofed.test" in read(mailbox), "a bounce")
+    bounce = " ".join(read(mailbox).split())
+    contains(bounce, "no MX host of spoofed.test is permitted by its policy "
+             "(id 20240101T000000, fetched ", "bounce")
+    contains(bounce, 'run "mta-sts explain spoofed.test"', "bounce")
+    # Of a host that failed Exim's bounce says no more; the log does.
+    contains(bounce, "host mx1.enforce.test", "bounce")
+    contains(delivery.text(), "a TLS session is required", "log")
+    equal((evil.sessions, plain.messages), ([], []), "what arrived")
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as text:
+            return text.read()
+    except FileNotFoundError:
+        return ""
+
+
+@case
+def hostile_words(world):
+    """what a mail host says reaches the log without a control character or
+    a line of its own"""
+    enforced(world, starttls="454 \x1b[2J\x07 no\x7f\xff MTA-STS: forged")
+    delivery = world.exim.send("bob@enforce.test")
+    equal(delivery.outcome(), "deferred", "outcome")
+    eventually(lambda: "not delivered to" in "\n".join(world.log()), "a line")
+    lines = [line for line in world.log() if "not delivered to" in line]
+    equal(len(lines), 1, "lines")
+    equal(all(" " <= char <= "~" for char in lines[0]), True,
+          f"printable: {lines[0]!r}")
+
