@@ -12,20 +12,20 @@
 
 /* What an answer rests on; answer_status_name() has the words. */
 enum answer_status {
-	ANSWER_FRESH,   /* fetched now */
+	ANSWER_FRESH, /* fetched now */
 	ANSWER_CHECKED, /* TXT record looked at now, same id */
 	ANSWER_CACHED,
-	ANSWER_STALE,    /* in force though DNS or HTTPS failed just now */
-	ANSWER_ABSENT,   /* no TXT record */
+	ANSWER_STALE, /* in force though DNS or HTTPS failed just now */
+	ANSWER_ABSENT, /* no TXT record */
 	ANSWER_UNUSABLE, /* no policy to be had for now (RFC 8461 3.3) */
-	ANSWER_EXEMPT,   /* the administrator's exception */
+	ANSWER_EXEMPT, /* the administrator's exception */
 	ANSWER_NOTADOMAIN,
 	ANSWER_ERROR /* our own trouble: tempfail is set */
 };
 
 struct answer {
 	enum answer_status status;
-	bool tempfail;      /* then mode counts for nothing */
+	bool tempfail; /* then mode counts for nothing */
 	enum sts_mode mode; /* STS_NONE without a policy in force */
 	char domain[STS_DOMAIN_MAX + 1]; /* canonical; "" for notadomain */
 	/* Of the policy in force; "", 0 without one. */

@@ -149,13 +149,14 @@ read_choice(const char *value, const char *no, const char *yes, bool *out)
 	return true;
 }
 
+/* By enum config_log. */
+static const char *const log_names[] = { "none", "policy", "all" };
+
 static bool
 read_log(const char *value, enum config_log *out)
 {
-	static const char *const names[] = { "none", "policy", "all" };
-
-	for (unsigned i = 0; i < 3; i++)
-		if (strcmp(value, names[i]) == 0) {
+	for (unsigned i = 0; i < sizeof log_names / sizeof *log_names; i++)
+		if (strcmp(value, log_names[i]) == 0) {
 			*out = (enum config_log)i;
 			return true;
 		}
@@ -237,7 +238,7 @@ trim(char *s)
 	while (scan_is_wsp(*s))
 		s++;
 	n = strlen(s);
-	while (n > 0 && (scan_is_wsp(s[n - 1]) || s[n - 1] == '\n' || s[n - 1] == '\r'))
+	while (n > 0 && strchr(" \t\r\n", s[n - 1]) != NULL)
 		s[--n] = '\0';
 	return s;
 }
@@ -332,8 +333,7 @@ show_value(const struct config *c, const struct key *k, struct text *t)
 		text_add(t, *(const bool *)field ? "observe" : "enforce");
 		break;
 	case KIND_LOG:
-		text_add(t, c->log == LOG_NOTHING ? "none" : c->log == LOG_POLICY ? "policy"
-										  : "all");
+		text_add(t, log_names[c->log]);
 		break;
 	}
 }

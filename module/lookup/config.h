@@ -8,8 +8,8 @@
 
 enum config_log {
 	LOG_NOTHING, /* alerts only */
-	LOG_POLICY,  /* policies that came, changed or failed */
-	LOG_ALL      /* and every look-up that asked somebody */
+	LOG_POLICY, /* policies that came, changed or failed */
+	LOG_ALL /* and every look-up that asked somebody */
 };
 
 #define CONFIG_PATH_MAX 255u
@@ -19,13 +19,13 @@ struct config {
 	char ca_file[CONFIG_PATH_MAX + 1]; /* "": none */
 	char ca_path[CONFIG_PATH_MAX + 1]; /* "": none */
 	char exceptions[CONFIG_PATH_MAX + 1];
-	unsigned recheck;       /* seconds between looks at a TXT record */
-	unsigned negative_ttl;  /* seconds that an absent record is remembered */
+	unsigned recheck; /* seconds between looks at a TXT record */
+	unsigned negative_ttl; /* seconds that an absent record is remembered */
 	unsigned fetch_timeout; /* seconds */
-	unsigned dns_timeout;   /* seconds */
+	unsigned dns_timeout; /* seconds */
 	bool allow_private_addresses;
 	bool defer_on_dns_failure; /* dns_failure = defer */
-	bool observe;              /* mode = observe */
+	bool observe; /* mode = observe */
 	enum config_log log;
 };
 

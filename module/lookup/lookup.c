@@ -51,7 +51,7 @@ lookup_cache(struct lookup *l)
 	return l->cache;
 }
 
-/* --- DNS ------------------------------------------------------------------------ */
+/* --- DNS ------------------------------------------------------------------ */
 
 /* RFC 8461 3.1: the record at _mta-sts.DOMAIN; its id goes to q->id. */
 static enum sts_status
@@ -74,7 +74,7 @@ ask_dns(struct quest *q)
 	return status;
 }
 
-/* --- HTTPS ---------------------------------------------------------------------- */
+/* --- HTTPS ---------------------------------------------------------------- */
 
 static void
 fill_entry(const struct quest *q, const struct policy *p, struct bytes body,
@@ -173,6 +173,19 @@ answer_from_others(struct quest *q)
 	return known_backs_off(q, q->id) ? verdict_backing_off(q) : NULL;
 }
 
+/* False: it did not come in time. */
+static bool
+take_turn(struct quest *q, struct flight *turn)
+{
+	enum sts_status status;
+
+	if (!q->cached)
+		return true;
+	status = flight_take(q->l->config.cache_dir, q->domain, q->deadline,
+	    turn, &q->why);
+	return status != STS_WAIT;
+}
+
 /* One process at a time fetches for a domain; the others wait for it. */
 static struct answer *
 answer_from_https(struct quest *q)
@@ -180,7 +193,7 @@ answer_from_https(struct quest *q)
 	struct flight turn = { -1 };
 	struct answer *a = NULL;
 
-	if (q->cached && flight_take(q->l->config.cache_dir, q->domain, q->deadline, &turn, &q->why) == STS_WAIT)
+	if (!take_turn(q, &turn))
 		return verdict_without(q, ANSWER_UNUSABLE);
 	if (q->cached)
 		a = answer_from_others(q);
@@ -192,7 +205,7 @@ answer_from_https(struct quest *q)
 	return a;
 }
 
-/* --- the flow -------------------------------------------------------------------- */
+/* --- the flow ------------------------------------------------------------- */
 
 static struct answer *
 answer_from_network(struct quest *q)

@@ -13,7 +13,7 @@ struct lookup_ops {
 	time_t (*now)(void *arg);
 	enum sts_status (*txt)(void *arg, const char *name, int64_t deadline,
 	    struct txt_set *out, struct sts_error *err);
-	enum sts_status (*fetch)(void *arg, const char *domain, int64_t deadline,
+	enum sts_status (*fetch)(void *arg, const char *domain, int64_t by,
 	    char *body, size_t cap, size_t *len, struct sts_error *err);
 	/* Starts a refresh of domain that nobody waits for; may be NULL. */
 	void (*background)(void *arg, const char *domain);
@@ -31,8 +31,8 @@ void lookup_free(struct lookup *l); /* or NULL */
 
 enum lookup_flags {
 	LOOKUP_PLAIN = 0,
-	LOOKUP_RECHECK = 1u << 0,  /* ask DNS whatever the cache says */
-	LOOKUP_REFETCH = 1u << 1,  /* and fetch whatever the id says (10.2) */
+	LOOKUP_RECHECK = 1u << 0, /* ask DNS whatever the cache says */
+	LOOKUP_REFETCH = 1u << 1, /* and fetch whatever the id says (10.2) */
 	LOOKUP_NO_CACHE = 1u << 2, /* neither read nor write any cache */
 	LOOKUP_CACHE_ONLY = 1u << 3 /* ask nobody: what is known */
 };

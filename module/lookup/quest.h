@@ -11,8 +11,8 @@
 #include "../store/memo.h"
 
 #define FETCH_BACKOFF 300 /* seconds; RFC 8461 3.3: five minutes or longer */
-#define DNS_BACKOFF 60    /* seconds */
-#define CLOCK_SLACK 300   /* seconds that a clock may be behind another's */
+#define DNS_BACKOFF 60 /* seconds */
+#define CLOCK_SLACK 300 /* seconds that a clock may be behind another's */
 
 /* What the events of this process have told of a delivery. */
 struct session {
@@ -42,8 +42,8 @@ struct quest {
 	char domain[STS_DOMAIN_MAX + 1];
 	time_t now;
 	int64_t dns_deadline; /* clock.h */
-	int64_t deadline;     /* of everything */
-	bool cached;          /* there is a cache to read and to write */
+	int64_t deadline; /* of everything */
+	bool cached; /* there is a cache to read and to write */
 	const struct exception *exception; /* or NULL; lives as long as l */
 	/* What the cache knows. */
 	struct entry policy; /* in force if `live` */
@@ -59,7 +59,7 @@ struct quest {
 	struct sts_error why; /* the last thing that did not work */
 };
 
-/* --- known.c: what the cache knows ------------------------------------------ */
+/* --- known.c: what the cache knows ---------------------------------------- */
 
 /* Reads the cache.  STS_OK, or STS_SYSTEM when it is there and cannot be
  * read, STS_NOMEM: then nobody knows whether an enforce policy is in force.
@@ -108,7 +108,7 @@ struct answer *verdict_backing_off(struct quest *q);
 /* Whether q->why says nothing about the domain. */
 bool quest_is_our_trouble(const struct quest *q);
 
-/* --- say.c: what the administrator's log hears ------------------------------- */
+/* --- say.c: what the administrator's log hears ---------------------------- */
 
 /* A line "MTA-STS: ...", whatever `log` is. */
 void say_line(const struct lookup *l, const char *format, ...)

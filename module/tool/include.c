@@ -70,7 +70,7 @@ copy_without(const char *text, FILE *out, struct sts_error *err)
 	for (const char *p = text; *p != '\0'; p = next) {
 		next = begins(p, FIRST_MARK) ? end_of_block(p) : next_line(p);
 		if (next == NULL || begins(p, LAST_MARK)) {
-			(void)error_set(err, STS_DAMAGED, "marks",
+			(void)error_set(err, STS_DAMAGED, "setup",
 			    "line %u: somebody has changed what mta-sts setup "
 			    "put here; please remove it by hand",
 			    include_line(text, p));
@@ -177,7 +177,7 @@ find_debian(const char *text, struct include_places *places,
 		const char *at = find_end_of(text, debian[i].after);
 
 		if (at == NULL) {
-			(void)error_set(err, STS_MISS, "place",
+			(void)error_set(err, STS_MISS, "setup",
 			    "no line \"### end %s\", as Debian's template has "
 			    "it",
 			    debian[i].after);
@@ -325,7 +325,7 @@ find_plain(const char *text, struct include_places *places,
 	read_plan(text, &plan);
 	lack = lack_of(&plan);
 	if (lack != NULL) {
-		(void)error_set(err, STS_MISS, "place", "%s", lack);
+		(void)error_set(err, STS_MISS, "setup", "%s", lack);
 		return false;
 	}
 	places->n = 3;
@@ -354,7 +354,7 @@ is_by_hand(const char *text, struct sts_error *err)
 		if (!begins(first, ".include") ||
 		    memmem(first, len, "mta-sts", strlen("mta-sts")) == NULL)
 			continue;
-		(void)error_set(err, STS_MISS, "present",
+		(void)error_set(err, STS_DAMAGED, "setup",
 		    "line %u: a file of exim-mta-sts is included already, and "
 		    "not by this command; please remove such lines first",
 		    include_line(text, p));

@@ -32,19 +32,19 @@ struct setup {
 /* --- which file ---------------------------------------------------------- */
 
 static bool
-find_file(struct setup *s, int argc, char *const argv[])
+find_file(struct setup *s, const char *named)
 {
 	const char *name;
 
-	if (argc > 0)
-		s->path = argv[0];
+	if (named != NULL)
+		s->path = named;
 	else
 		/* Where there is one, Debian's Exim reads nothing else. */
 		s->path = access(OWN_FILE, F_OK) == 0 ? OWN_FILE : TEMPLATE;
 	if (realpath(s->path, s->real) == NULL) {
 		tool_say("%s: %s%s", s->path, strerror(errno),
-		    argc > 0 ? "" : "; say which file is Exim's "
-				    "configuration");
+		    named != NULL ? "" : "; say which file is Exim's "
+					 "configuration");
 		return false;
 	}
 	name = strrchr(s->real, '/');
@@ -118,7 +118,7 @@ static bool
 say_place(const struct setup *s, const struct sts_error *err)
 {
 	tool_say("%s: %s", s->path, err->text);
-	if (strcmp(err->word, "place") == 0)
+	if (err->status == STS_MISS)
 		tool_say("so the lines must be put in by hand: INSTALL, \"Any "
 			 "other configuration\"; nothing is changed");
 	return false;
@@ -295,7 +295,7 @@ cmd_setup(struct tool *t, int argc, char *const argv[])
 	bool go_on = true;
 	int code;
 
-	if (!find_file(&s, argc, argv)) {
+	if (!find_file(&s, argc > 0 ? argv[0] : NULL)) {
 		end_change(&s);
 		return EXIT_TROUBLE;
 	}

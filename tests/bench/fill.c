@@ -44,11 +44,12 @@ main(int argc, char *argv[])
 	struct tdb_context *t;
 	int64_t fetched_at;
 	char domain[32];
+	const int flags = TDB_INCOMPATIBLE_HASH | TDB_NOSYNC;
 	long n;
 
 	if (argc < 4)
 		return 2;
-	t = tdb_open(argv[1], (int)strtol(argv[3], NULL, 10), TDB_INCOMPATIBLE_HASH | TDB_NOSYNC,
+	t = tdb_open(argv[1], (int)strtol(argv[3], NULL, 10), flags,
 	    O_RDWR | O_CREAT | O_EXCL, 0640);
 	if (t == NULL || tdb_lockall(t) != 0)
 		return 1;

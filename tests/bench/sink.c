@@ -59,7 +59,8 @@ main(int argc, char *argv[])
 	if (argc != 2 || inet_pton(AF_INET, argv[1], &a.sin_addr) != 1)
 		return 2;
 	(void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(s, (struct sockaddr *)&a, sizeof a) != 0 || listen(s, 128) != 0)
+	if (bind(s, (struct sockaddr *)&a, sizeof a) != 0 ||
+	    listen(s, 128) != 0)
 		return 1;
 	while ((c = accept(s, NULL, NULL)) >= 0)
 		serve(c);

@@ -264,9 +264,10 @@ the_next_process_asks_dns_and_takes_the_new_policy(void **state)
 
 /* --- testing -------------------------------------------------------------- */
 
+#define TOLD \
+	"MTA-STS: example.com: testing: enforcement would have deferred at "
 #define WOULD_AT(host, why) \
-	"MTA-STS: example.com: testing: enforcement would have deferred at " \
-	host " [192.0.2.25]: " why "\n"
+	TOLD host " [192.0.2.25]: " why "\n"
 #define WOULD(why) WOULD_AT("mx.example.com", why)
 
 /* RFC 8461 5: delivered all the same, and told. */
@@ -282,10 +283,12 @@ static const struct testing_row {
 	{ "its end", "tcp:close", "mx.example.com", "testing" SECURE, "" },
 	{ "a host that the policy does not name", "smtp:ehlo",
 	    "mx.example.net", "testing" SECURE,
-	    WOULD_AT("mx.example.net", "the policy does not permit this host") },
+	    WOULD_AT("mx.example.net",
+		"the policy does not permit this host") },
 	{ "such a host without TLS", "tcp:close", "mx.example.net",
 	    "testing" PLAIN,
-	    WOULD_AT("mx.example.net", "the policy does not permit this host") },
+	    WOULD_AT("mx.example.net",
+		"the policy does not permit this host") },
 	{ "no TLS", "tcp:close", "mx.example.com", "testing" PLAIN,
 	    WOULD("no TLS") },
 	{ "the first EHLO, before TLS", "smtp:ehlo", "mx.example.com",
