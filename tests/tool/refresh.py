@@ -380,8 +380,8 @@ def inside():
     sys.exit(subprocess.run(
         ["/usr/bin/unshare", "-nm", "--fork", "--kill-child", "--",
          "/bin/sh", "-c",
-         "mount -t tmpfs -o mode=1777 refresh /tmp || exit 3; "
-         'REFRESH_INSIDE=$$ "$@"; exit $?', "sh",
+         "mount -t tmpfs -o mode=1777 refresh /run || exit 3; "
+         'export TMPDIR=/run; REFRESH_INSIDE=$$ "$@"; exit $?', "sh",
          sys.executable, __file__, *sys.argv[1:]], check=False).returncode)
 
 
