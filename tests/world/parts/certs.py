@@ -5,6 +5,7 @@ kind that a mail or policy host can show."""
 import datetime
 import os
 import subprocess
+import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -71,6 +72,7 @@ class Certs:
         self._foreign = _Key("Foreign Root")
         # One key for all leaves: making keys is what takes time.
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
+        self._lock = threading.Lock()
 
     def install(self):
         """Makes the system trust our root: Exim's GnuTLS reads the bundle,
@@ -89,11 +91,13 @@ class Certs:
     def pem(self, host, kind="good"):
         """The path of a chain with key for host, of one of KINDS."""
         path = os.path.join(self._dir, f"{host}.{kind}.pem")
-        if not os.path.exists(path):
-            leaf, chain = self._leaf(host, kind)
-            with open(path, "wb") as out:
-                out.write(leaf.key_pem() + leaf.pem())
-                out.write(b"".join(issuer.pem() for issuer in chain))
+        # Servers ask from threads: none may read what is half written.
+        with self._lock:
+            if not os.path.exists(path):
+                leaf, chain = self._leaf(host, kind)
+                with open(path, "wb") as out:
+                    out.write(leaf.key_pem() + leaf.pem())
+                    out.write(b"".join(issuer.pem() for issuer in chain))
         return path
 
     def certificate(self, host, kind="good"):
