@@ -70,20 +70,32 @@ chains_inside(struct tdb_context *t, int64_t deadline)
 	return TDB_SOUND;
 }
 
-/* A record of TDB's begins with the place of the next one in its list and with
- * its length.  Whether all of the one at `at` is in the file. */
+/* How every record of TDB's begins. */
+struct record {
+	uint32_t next; /* the place of the next one in its list */
+	uint32_t len; /* bytes that follow */
+	uint32_t key_len, value_len, hash;
+	uint32_t magic;
+};
+
+/* Reads the record at `at`; false if not all of it is in the file. */
 static bool
-is_whole(int fd, off_t size, uint32_t at, uint32_t *next)
+read_record(int fd, off_t size, uint32_t at, struct record *r)
+{
+	return pread(fd, r, sizeof *r, (off_t)at) == sizeof *r &&
+	    (off_t)at + (off_t)sizeof *r + (off_t)r->len <= size;
+}
+
+/* TDB repairs the mark of one that was being deleted when its process died,
+ * and writes nothing more where it meets any other. */
+static bool
+is_free(const struct record *r)
 {
 	enum {
-		HEAD = 24
+		USED = 0x26011999
 	};
-	uint32_t head[2];
 
-	if (pread(fd, head, sizeof head, (off_t)at) != sizeof head)
-		return false;
-	*next = head[0];
-	return (off_t)at + HEAD + (off_t)head[1] <= size;
+	return r->magic == USED || r->magic == ~(uint32_t)USED;
 }
 
 /* The space that TDB will write to: the free list, and what it keeps to undo a
@@ -95,17 +107,19 @@ space_is_whole(int fd)
 		RECOVERY = 44,
 		FREE_LIST = 168
 	};
+	struct record r;
 	struct stat st;
 	uint32_t at;
 	off_t n = 0;
 
 	if (fstat(fd, &st) != 0 ||
 	    pread(fd, &at, sizeof at, RECOVERY) != sizeof at ||
-	    (at != 0 && !is_whole(fd, st.st_size, at, &at)) ||
+	    (at != 0 && !read_record(fd, st.st_size, at, &r)) ||
 	    pread(fd, &at, sizeof at, FREE_LIST) != sizeof at)
 		return false;
-	while (at != 0)
-		if (!is_whole(fd, st.st_size, at, &at) || n++ > st.st_size / 24)
+	for (; at != 0; at = r.next)
+		if (!read_record(fd, st.st_size, at, &r) || !is_free(&r) ||
+		    n++ > st.st_size / (off_t)sizeof r)
 			return false;
 	return true;
 }
