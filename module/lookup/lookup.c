@@ -8,6 +8,9 @@
 #include "../store/flight.h"
 #include "quest.h"
 
+/* For noting what came at the last moment. */
+#define KEEP_MS 500
+
 struct lookup *
 lookup_new(const struct config *config, const struct lookup_ops *ops)
 {
@@ -320,6 +323,14 @@ good_until(const struct answer *a, time_t now)
 	    : now + MEMO_SECONDS;
 }
 
+/* The time limit of all that a look-up waits for; 0: of each alone. */
+static void
+limit(struct lookup *l, int64_t deadline)
+{
+	cache_limit(l->cache, deadline);
+	history_limit(l->history, deadline);
+}
+
 const struct answer *
 lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 {
@@ -336,8 +347,10 @@ lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 	q.deadline = q.dns_deadline +
 	    (int64_t)l->config.fetch_timeout * 1000;
 	q.cached = (flags & LOOKUP_NO_CACHE) == 0;
+	limit(l, q.deadline + KEEP_MS);
 	a = find_answer(&q, domain);
 	known_free(&q);
+	limit(l, 0);
 	if (a != NULL && flags == LOOKUP_PLAIN &&
 	    memo_put(&l->memo, domain, a, q.now, good_until(a, q.now)))
 		return a;

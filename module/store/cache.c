@@ -48,6 +48,13 @@ cache_free(struct cache *c)
 	free(c);
 }
 
+void
+cache_limit(struct cache *c, int64_t deadline)
+{
+	c->policies.deadline = deadline;
+	c->absent.deadline = deadline;
+}
+
 enum sts_status
 cache_get(struct cache *c, const char *domain, struct entry *policy,
     struct sts_error *err)

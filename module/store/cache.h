@@ -20,6 +20,9 @@ struct cache;
 struct cache *cache_new(const char *dir,
     void (*log)(void *arg, const char *line), void *arg);
 void cache_free(struct cache *c); /* or NULL */
+/* From now on nothing is waited for past deadline (clock.h): what is locked
+ * then is "cache-busy".  0: as at first, five seconds for each lock. */
+void cache_limit(struct cache *c, int64_t deadline);
 
 /* What is known of domain.  Both at once, since a policy past its end may
  * stand beside a newer absence.  *policy is ENTRY_POLICY or ENTRY_DAMAGED.

@@ -43,6 +43,12 @@ history_free(struct history *h)
 	free(h);
 }
 
+void
+history_limit(struct history *h, int64_t deadline)
+{
+	h->file.deadline = deadline;
+}
+
 /* --- one line: "FETCHED-AT MODE MAX-AGE ID MX" ------------------------ */
 
 static bool

@@ -24,6 +24,7 @@ struct history;
 struct history *history_new(const char *dir,
     void (*log)(void *arg, const char *line), void *arg);
 void history_free(struct history *h); /* or NULL */
+void history_limit(struct history *h, int64_t deadline); /* as cache_limit() */
 
 /* Puts the policy of e first, unless the first one has the same mode, id, mx
  * and max_age.  What cannot be kept is not kept. */

@@ -108,8 +108,8 @@ under_lock_0(struct copy *c,
 
 	if (status != STS_OK)
 		return status;
-	status = flight_take(c->from->dir, "", clock_ms() + TDBOPEN_WAIT_MS,
-	    &lock, err);
+	status = flight_take(c->from->dir, "", tdbopen_deadline(c->from), &lock,
+	    err);
 	if (status == STS_OK && !is_same_file(c))
 		status = another_time(c->from, "was replaced by somebody else",
 		    err);
@@ -333,7 +333,7 @@ become_the_file(struct copy *c, struct sts_error *err)
 {
 	enum sts_status status;
 
-	if (!tdbopen_lock_writers(c->from->tdb))
+	if (!tdbopen_lock_writers(c->from->tdb, tdbopen_deadline(c->from)))
 		return another_time(c->from, "is locked by somebody else", err);
 	if (catch_up(c))
 		status = put_in_place(c, "", err);

@@ -109,7 +109,7 @@ wait_for_lock(struct tdbfile *f, TDB_DATA key,
 	errno = 0;
 	if (lock(f->tdb, key) == 0)
 		return true;
-	deadline = clock_ms() + TDBOPEN_WAIT_MS;
+	deadline = tdbopen_deadline(f);
 	while (tdb_error(f->tdb) == TDB_ERR_LOCK && clock_left(deadline) > 0) {
 		(void)poll(NULL, 0, 1);
 		if (lock(f->tdb, key) == 0)
@@ -374,7 +374,7 @@ change(struct tdbfile *f, TDB_DATA key, TDB_DATA value)
 static bool
 store(struct tdbfile *f, TDB_DATA key, TDB_DATA value)
 {
-	if (!tdbopen_comes_free(tdb_fd(f->tdb), 0, 0))
+	if (!tdbopen_comes_free(tdb_fd(f->tdb), 0, 0, tdbopen_deadline(f)))
 		return failed_by(f, TDB_ERR_LOCK);
 	if (!tdbopen_begins_well(f))
 		return failed_by(f, TDB_ERR_CORRUPT);

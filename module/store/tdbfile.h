@@ -28,6 +28,9 @@ struct tdbfile {
 	/* Called as the user who called us, never as the owner.  Or NULL. */
 	void (*alert)(void *arg, const char *line);
 	void *arg;
+	/* Nobody waits for a lock past this (clock.h), nor longer than
+	 * TDBOPEN_WAIT_MS for any; 0: only that. */
+	int64_t deadline;
 	/* its own */
 	struct tdb_context *tdb;
 	pid_t pid; /* who opened it, ... */

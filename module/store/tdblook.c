@@ -124,17 +124,25 @@ space_is_whole(int fd)
 	return true;
 }
 
+static int64_t
+sooner(int64_t deadline)
+{
+	int64_t most = clock_ms() + TDBOPEN_WAIT_MS;
+
+	return deadline < most ? deadline : most;
+}
+
 enum tdb_condition
 tdblook_inside(struct tdb_context *t, int64_t deadline)
 {
 	enum tdb_condition c;
 
-	if (!tdbopen_comes_free(tdb_fd(t), 0, 0))
+	if (!tdbopen_comes_free(tdb_fd(t), 0, 0, sooner(deadline)))
 		return TDB_UNKNOWN;
 	c = chains_inside(t, deadline);
 	if (c != TDB_SOUND)
 		return c;
-	if (!tdbopen_lock_writers(t))
+	if (!tdbopen_lock_writers(t, sooner(deadline)))
 		return condition_after(t);
 	if (!space_is_whole(tdb_fd(t)))
 		c = TDB_DAMAGED;

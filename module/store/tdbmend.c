@@ -58,6 +58,14 @@ enter(const struct tdbfile *f, struct owner *o, struct sts_error *err)
 	return error_set(err, status, why.word, "%s", why.text);
 }
 
+/* How long to look at a file: mail must not wait for a large one.  What is not
+ * known by then is asked for again, or found by refresh. */
+static int64_t
+look_until(const struct tdbfile *f)
+{
+	return f->deadline != 0 ? f->deadline : INT64_MAX;
+}
+
 /* Opens the file and looks at all of it.  It stays open when it is sound;
  * when that is unknown, errno says why. */
 static enum tdb_condition
@@ -67,7 +75,7 @@ examine(struct tdbfile *f)
 
 	if (!tdbopen_file(f))
 		return tdblook_by_errno(errno);
-	c = tdblook_all(f, INT64_MAX);
+	c = tdblook_all(f, look_until(f));
 	if (c != TDB_SOUND)
 		tdbfile_close(f);
 	errno = EAGAIN;
@@ -162,7 +170,7 @@ make_from_copy(const struct tdbfile *f, const char *path)
 	t = tdbopen_at(f, path);
 	if (t == NULL)
 		return tdblook_by_errno(errno);
-	c = tdblook_inside(t, INT64_MAX);
+	c = tdblook_inside(t, look_until(f));
 	errno = EAGAIN;
 	return tdb_close(t) == 0 ? c : TDB_UNKNOWN;
 }
@@ -293,8 +301,7 @@ mend(struct tdbfile *f, struct sts_error *err)
 
 	if (status != STS_OK)
 		return status;
-	status = flight_take(f->dir, "", clock_ms() + TDBOPEN_WAIT_MS, &lock,
-	    err);
+	status = flight_take(f->dir, "", tdbopen_deadline(f), &lock, err);
 	if (status == STS_OK) {
 		mend_locked(f, &m);
 		flight_drop(&lock);
@@ -333,7 +340,7 @@ tdbmend_open(struct tdbfile *f, struct sts_error *err)
 bool
 tdbmend_replace(struct tdbfile *f)
 {
-	if (tdblook_all(f, INT64_MAX) != TDB_DAMAGED)
+	if (tdblook_all(f, look_until(f)) != TDB_DAMAGED)
 		return false;
 	tell(f, "is damaged", "");
 	tdbfile_close(f);
@@ -362,8 +369,7 @@ tdbmend_renew(struct tdbfile *f, struct sts_error *err)
 	if (status != STS_OK)
 		return status;
 	tdbfile_close(f);
-	status = flight_take(f->dir, "", clock_ms() + TDBOPEN_WAIT_MS, &lock,
-	    err);
+	status = flight_take(f->dir, "", tdbopen_deadline(f), &lock, err);
 	if (status == STS_WAIT)
 		status = cannot_open(f, EBUSY, err);
 	else if (status == STS_OK && !forget_copy(f))

@@ -36,11 +36,17 @@ tdbopen_path(const struct tdbfile *f, const char *suffix,
 
 /* --- locks ---------------------------------------------------------------- */
 
-bool
-tdbopen_comes_free(int fd, off_t from, off_t len)
+int64_t
+tdbopen_deadline(const struct tdbfile *f)
 {
-	int64_t deadline = clock_ms() + TDBOPEN_WAIT_MS;
+	int64_t most = clock_ms() + TDBOPEN_WAIT_MS;
 
+	return f->deadline != 0 && f->deadline < most ? f->deadline : most;
+}
+
+bool
+tdbopen_comes_free(int fd, off_t from, off_t len, int64_t deadline)
+{
 	do {
 		struct flock l = { .l_type = F_RDLCK,
 			.l_whence = SEEK_SET,
@@ -56,10 +62,8 @@ tdbopen_comes_free(int fd, off_t from, off_t len)
 }
 
 bool
-tdbopen_lock_writers(struct tdb_context *t)
+tdbopen_lock_writers(struct tdb_context *t, int64_t deadline)
 {
-	int64_t deadline = clock_ms() + TDBOPEN_WAIT_MS;
-
 	while (tdb_lockall_read_nonblock(t) != 0) {
 		if (tdb_error(t) != TDB_ERR_LOCK || clock_left(deadline) == 0)
 			return false;
@@ -105,7 +109,7 @@ tdbopen_at(const struct tdbfile *f, const char *path)
 /* Whether the file can be opened without waiting for somebody else who is
  * just doing so (TDB's lock for that is byte 0); else errno says why not. */
 static bool
-may_be_opened(const char *path)
+may_be_opened(const char *path, int64_t deadline)
 {
 	int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool ok;
@@ -113,7 +117,7 @@ may_be_opened(const char *path)
 
 	if (fd < 0)
 		return false;
-	ok = tdbopen_comes_free(fd, 0, 1);
+	ok = tdbopen_comes_free(fd, 0, 1, deadline);
 	keep = errno;
 	(void)close(fd);
 	errno = keep;
@@ -143,7 +147,8 @@ tdbopen_file(struct tdbfile *f)
 	struct stat st;
 	int fd;
 
-	if (!tdbopen_path(f, "", path) || !may_be_opened(path))
+	if (!tdbopen_path(f, "", path) ||
+	    !may_be_opened(path, tdbopen_deadline(f)))
 		return false;
 	f->tdb = tdbopen_at(f, path);
 	if (f->tdb == NULL)

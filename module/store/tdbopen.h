@@ -8,7 +8,9 @@
 
 #define TDBOPEN_MODE 0640
 #define TDBOPEN_PATH 512
-#define TDBOPEN_WAIT_MS 2000 /* for locks; who waits longer waits in vain */
+/* For locks; who waits longer waits in vain.  A transaction ends with four
+ * fsync, and on a busy disk others' may come before ours. */
+#define TDBOPEN_WAIT_MS 5000
 
 /* "DIR/NAMEsuffix"; false and errno when that is too long. */
 bool tdbopen_path(const struct tdbfile *f, const char *suffix,
@@ -34,12 +36,14 @@ bool tdbopen_is_current(const struct tdbfile *f);
 /* Whether the open file still begins as it did when it was opened.  TDB itself
  * looks at that no more. */
 bool tdbopen_begins_well(const struct tdbfile *f);
+/* Until when to wait for a lock of f's that is wanted now (clock.h). */
+int64_t tdbopen_deadline(const struct tdbfile *f);
 /* TDB waits without end for whoever holds its locks.  Those are held for
  * milliseconds, unless somebody was stopped or his disk hangs: so look first.
  * True when nobody is about to write in the len bytes (0: all) from `from` of
- * the file, or soon is no more; else false and errno is EAGAIN. */
-bool tdbopen_comes_free(int fd, off_t from, off_t len);
+ * the file, or is no more by the deadline; else false and errno is EAGAIN. */
+bool tdbopen_comes_free(int fd, off_t from, off_t len, int64_t deadline);
 /* Readers go on, writers wait.  True: to be ended by tdb_unlockall_read(). */
-bool tdbopen_lock_writers(struct tdb_context *t) STS_CHECKED;
+bool tdbopen_lock_writers(struct tdb_context *t, int64_t deadline) STS_CHECKED;
 
 #endif

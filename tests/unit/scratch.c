@@ -51,8 +51,8 @@ heard(void *arg, const char *line)
 	(void)snprintf(s->alert, sizeof s->alert, "%s", line);
 }
 
-int
-scratch_before(void **state)
+static int
+begin_in(const char *where, void **state)
 {
 	struct scratch *s = calloc(1, sizeof *s);
 
@@ -61,7 +61,7 @@ scratch_before(void **state)
 	open_before = descriptors();
 	umask_before = umask(022);
 	s->row = *state;
-	(void)snprintf(s->dir, sizeof s->dir, "/tmp/mta-sts.XXXXXX");
+	(void)snprintf(s->dir, sizeof s->dir, "%s/mta-sts.XXXXXX", where);
 	if (mkdtemp(s->dir) == NULL ||
 	    (geteuid() == 0 &&
 		chown(s->dir, SCRATCH_OWNER, SCRATCH_OWNER) != 0))
@@ -69,6 +69,19 @@ scratch_before(void **state)
 	s->cache = cache_new(s->dir, heard, s);
 	*state = s;
 	return s->cache == NULL ? -1 : 0;
+}
+
+int
+scratch_before(void **state)
+{
+	return begin_in("/tmp", state);
+}
+
+int
+scratch_before_crowd(void **state)
+{
+	return begin_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+	    state);
 }
 
 static int

@@ -32,9 +32,15 @@ struct scratch {
  * directory.  Afterwards no descriptor, no child and no other user may be
  * left. */
 int scratch_before(void **state);
+int scratch_before_crowd(void **state);
 int scratch_after(void **state);
 #define SCRATCH_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, scratch_before, scratch_after)
+/* The same with the cache in memory: a crowd that waits for fsync would show
+ * how busy this machine's disk is, and little else. */
+#define SCRATCH_CROWD(f)                                         \
+	cmocka_unit_test_setup_teardown(f, scratch_before_crowd, \
+	    scratch_after)
 
 /* Runs check() for every row of an array of structs; each begins with its
  * name, and check() finds it as s->row. */

@@ -2,6 +2,7 @@
 /* test_lookup_crowd.c - many processes that ask for one domain at once, and
  * some that die over it. */
 #include "fakes.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -283,6 +284,43 @@ one_that_is_stopped_holds_nobody_up_for_long(void **state)
 	assert_int_equal(f->fetched, 1);
 }
 
+/* As TDB locks the file when a transaction ends. */
+static void
+hold_the_file(struct fakes *f)
+{
+	struct flock lock = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = 168 };
+	int fd = open(fakes_path(f, "policies.tdb"), O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || fcntl(fd, F_SETLK, &lock) != 0)
+		_exit(1);
+	f->right = 1;
+	(void)poll(NULL, 0, 20000);
+}
+
+/* Whatever is locked, the look-up ends a second after its two time limits, at
+ * the latest. */
+static void
+one_that_is_stopped_in_the_cache_costs_the_time_limit_at_most(void **state)
+{
+	struct fakes *f = *state;
+	int64_t began;
+	pid_t holder;
+
+	f->config.dns_timeout = 1;
+	f->config.fetch_timeout = 1;
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	holder = fakes_fork(f, hold_the_file);
+	fakes_until(&f->right);
+	began = clock_ms();
+	assert_answer(fakes_ask(f, "example.com"), "tempfail", "error");
+	assert_in_range(clock_ms() - began, 1500, 3000);
+	assert_int_equal(kill(holder, SIGKILL), 0);
+	assert_false(fakes_wait(holder));
+	assert_answer(fakes_ask(f, "example.com"), "enforce", "cached");
+}
+
 int
 main(void)
 {
@@ -301,6 +339,8 @@ main(void)
 		flow_test(a_look_up_that_backs_off_waits_for_nobody),
 		flow_test(when_the_one_that_fetches_is_killed_another_does),
 		flow_test(one_that_is_stopped_holds_nobody_up_for_long),
+		flow_test(
+		    one_that_is_stopped_in_the_cache_costs_the_time_limit_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
