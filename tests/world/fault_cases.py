@@ -14,6 +14,7 @@ from parts.case import case, contains, equal, lacks
 from parts.exim import CACHE, SO, USER, Skipped, has_dlfunc, part_in_use
 from parts.recipe import altered
 from parts.world import policy_text
+from tls_cases import FAULTS
 
 
 def plain(world):
@@ -330,6 +331,40 @@ def mode_changed_with_the_id_forgotten(world):
     age("enforce.test", 301)
     world.exim.run_queue()
     equal(len(server.messages), 1, "messages")
+
+
+def asked_again_after(name, habits):
+    def check(world):
+        server, policy_host = cached(world)
+        for habit, value in habits.items():
+            setattr(server, habit, value)
+        policy_host.requests.clear()
+        equal(world.exim.send("carol@enforce.test").outcome(), "deferred",
+              "outcome")
+        asked = world.dns.asked("_mta-sts.enforce.test", "TXT")
+        # A look-up takes back the time that the next delivery has to wait.
+        age("enforce.test", 290)
+        equal(lookup(world, "enforce.test")["status"], "checked", "status")
+        equal(len(policy_host.requests), 0, "fetches within five minutes")
+        equal(world.dns.asked("_mta-sts.enforce.test", "TXT"), asked + 1,
+              "TXT queries")
+        world.exim.run_queue()
+        age("enforce.test", 15)
+        equal(lookup(world, "enforce.test")["status"], "fresh", "status")
+        equal(len(policy_host.requests), 1, "fetches after five minutes")
+
+    check.__doc__ = (f"after a delivery that failed by {name} DNS is asked at "
+                     "once, and the policy fetched again once five minutes "
+                     "have passed, not before")
+    return check
+
+
+def make_cases():
+    for name, (habits, _) in FAULTS.items():
+        case(asked_again_after(name, habits))
+
+
+make_cases()
 
 
 @case
