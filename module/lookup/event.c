@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../protocol/match.h"
 #include "../protocol/text.h"
+#include "../store/clock.h"
 #include "quest.h"
 
 enum packed {
@@ -30,6 +31,7 @@ struct event {
 
 #define ADDRESS_MAX 45u /* bytes of an IPv6 address at its longest */
 #define REASON_MAX 300u /* bytes of Exim's text, which quotes the other side */
+#define HOSTS_TOLD 4u /* of a domain, in one line */
 
 /* Exim's numbers of a TLS failure and of "TLS required" (its errno.h). */
 #define TLS_FAILURE "-37"
@@ -97,6 +99,23 @@ add_host(struct text *t, const struct event *e)
 	text_add(t, "]");
 }
 
+/* A host that was told of is not told of again by this process: TLS that
+ * breaks off has a second session in clear, a certificate many faults, and
+ * a message many recipients. */
+static bool
+is_news(struct lookup *l, const struct event *e)
+{
+	char key[sizeof l->session.told];
+	struct text t;
+
+	text_init(&t, key, sizeof key);
+	text_addf(&t, "%.253s %.253s %.45s", e->domain, e->host, e->address);
+	if (strcmp(key, l->session.told) == 0)
+		return false;
+	memcpy(l->session.told, key, sizeof key);
+	return true;
+}
+
 /* --- enforce -------------------------------------------------------------- */
 
 /* Exim's own words before what the other side said: an answer to STARTTLS that
@@ -127,30 +146,91 @@ failed_by_tls(const struct event *e)
 		failed_at_starttls(e->data));
 }
 
+/* The policy that a delivery failed by, borrowed from l; NULL: none, or
+ * nobody wants to hear of it. */
+static const struct answer *
+failed_policy(struct lookup *l, const struct event *e)
+{
+	const struct answer *a;
+
+	if (l->ops.log == NULL || l->config.log < LOG_POLICY)
+		return NULL;
+	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
+	return a->tempfail || a->mode != STS_ENFORCE ? NULL : a;
+}
+
+/* "the policy (id 20240101T000000, fetched 3d ago)" */
+static void
+add_policy(struct text *t, struct lookup *l, const struct answer *a)
+{
+	text_addf(t, "the policy (id %s, fetched ", a->id);
+	add_age(t, l->ops.now(l->ops.arg) - a->fetched_at);
+	text_add(t, " ago)");
+}
+
 /* Exim logs the last host's failure, and nothing at all of a certificate that
  * a host before it showed. */
 static void
 tell_failure(struct lookup *l, const struct event *e)
 {
-	const struct answer *a;
+	const struct answer *a = failed_policy(l, e);
 	char line[1600];
 	struct text t;
 
-	if (l->ops.log == NULL || l->config.log < LOG_POLICY)
-		return;
-	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
-	if (a->tempfail || a->mode != STS_ENFORCE)
+	if (a == NULL)
 		return;
 	text_init(&t, line, sizeof line);
 	text_addf(&t, "MTA-STS: %s: not delivered to ", a->domain);
 	add_host(&t, e);
 	text_add(&t, ": ");
 	text_add_foreign(&t, e->data, strlen(e->data), REASON_MAX);
-	text_addf(&t, "; the policy (id %s, fetched ", a->id);
-	add_age(&t, l->ops.now(l->ops.arg) - a->fetched_at);
-	text_addf(&t, " ago) demands TLS with a valid certificate; "
+	text_add(&t, "; ");
+	add_policy(&t, l, a);
+	text_addf(&t, " demands TLS with a valid certificate; "
 		      "run \"mta-sts explain %s\"",
 	    a->domain);
+	l->ops.log(l->ops.arg, line);
+}
+
+/* The hosts that Exim was to hide, all of them. */
+static void
+add_mail_hosts(struct text *t, struct lookup *l, const char *domain)
+{
+	int64_t by = clock_ms() + (int64_t)l->config.dns_timeout * 1000;
+	struct sts_error err;
+	struct mx_set set;
+
+	if (l->ops.mx(l->ops.arg, domain, by, &set, &err) != STS_OK) {
+		text_addf(t, "no MX record (%s)", err.word);
+		return;
+	}
+	for (size_t i = 0; i < set.n && i < HOSTS_TOLD; i++)
+		text_addf(t, "%s%s", i > 0 ? ", " : "",
+		    set.host[i].name[0] != '\0' ? set.host[i].name : ".");
+	if (set.n > HOSTS_TOLD)
+		text_addf(t, " and %zu more",
+		    set.n - HOSTS_TOLD + set.left_out);
+}
+
+/* Exim does not say which hosts the router has hidden: names that somebody
+ * forged, or an owner's new ones. */
+static void
+tell_refusal(struct lookup *l, const struct event *e)
+{
+	const struct answer *a = failed_policy(l, e);
+	char line[2400];
+	struct text t;
+
+	if (a == NULL || l->ops.mx == NULL || !is_news(l, e))
+		return;
+	text_init(&t, line, sizeof line);
+	text_addf(&t, "MTA-STS: %s: no MX host is left: DNS has ", a->domain);
+	add_mail_hosts(&t, l, a->domain);
+	text_add(&t, "; ");
+	add_policy(&t, l, a);
+	text_add(&t, " permits ");
+	text_add_foreign(&t, a->mx, strlen(a->mx), REASON_MAX);
+	text_addf(&t, "; run \"mta-sts explain %s\"", a->domain);
 	l->ops.log(l->ops.arg, line);
 }
 
@@ -163,9 +243,10 @@ watch_enforce(struct lookup *l, const struct event *e)
 	if (!tls && !is_named(e, "mta-sts:refused"))
 		return;
 	lookup_mark(l, e->domain);
-	/* Of a refusal the router's own line tells. */
 	if (tls)
 		tell_failure(l, e);
+	else
+		tell_refusal(l, e);
 }
 
 /* --- testing -------------------------------------------------------------- */
@@ -202,22 +283,6 @@ fault_of(const struct event *e, const struct answer *a)
 	    !is(e->packed[PACKED_DANE], "yes"))
 		return "its certificate is not valid for it";
 	return NULL;
-}
-
-/* A host that was told of is not told of again by this process: TLS that
- * breaks off has a second session in clear, and a certificate many faults. */
-static bool
-is_news(struct lookup *l, const struct event *e)
-{
-	char key[sizeof l->session.told];
-	struct text t;
-
-	text_init(&t, key, sizeof key);
-	text_addf(&t, "%.253s %.253s %.45s", e->domain, e->host, e->address);
-	if (strcmp(key, l->session.told) == 0)
-		return false;
-	memcpy(l->session.told, key, sizeof key);
-	return true;
 }
 
 static void

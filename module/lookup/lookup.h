@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "config.h"
+#include "../net/mx.h"
 #include "../net/resolve.h"
 
 /* The world as the look-up sees it.  Tests hand in their own. */
@@ -17,6 +18,9 @@ struct lookup_ops {
 	    char *body, size_t cap, size_t *len, struct sts_error *err);
 	/* Starts a refresh of domain that nobody waits for; may be NULL. */
 	void (*background)(void *arg, const char *domain);
+	/* The mail hosts of name, for people to read; may be NULL. */
+	enum sts_status (*mx)(void *arg, const char *name, int64_t deadline,
+	    struct mx_set *out, struct sts_error *err);
 	/* One line for the administrator; may be NULL. */
 	void (*log)(void *arg, const char *line);
 	void *arg;

@@ -107,6 +107,14 @@ background(void *arg, const char *domain)
 	world_background(arg, domain);
 }
 
+static enum sts_status
+mx(void *arg, const char *name, int64_t deadline, struct mx_set *out,
+    struct sts_error *err)
+{
+	(void)arg;
+	return mx_find(name, deadline, out, err);
+}
+
 void
 world_ops(struct lookup_ops *ops, const struct config *config,
     void (*log)(void *arg, const char *line))
@@ -116,6 +124,7 @@ world_ops(struct lookup_ops *ops, const struct config *config,
 	ops->txt = txt;
 	ops->fetch = fetch;
 	ops->background = background;
+	ops->mx = mx;
 	ops->log = log;
 	/* The callbacks only read it. */
 	memcpy(&ops->arg, &config, sizeof ops->arg);

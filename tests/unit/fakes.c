@@ -95,6 +95,27 @@ fetch(void *arg, const char *domain, int64_t deadline, char *body, size_t cap,
 	return STS_OK;
 }
 
+static enum sts_status
+mx(void *arg, const char *name, int64_t deadline, struct mx_set *out,
+    struct sts_error *err)
+{
+	const struct fakes *f = arg;
+	struct text t;
+
+	(void)name;
+	(void)deadline;
+	memset(out, 0, sizeof *out);
+	if (f->mxs == 0)
+		return error_set(err, STS_ABSENT, "nodata", "no MX record");
+	for (out->n = 0; out->n < f->mxs; out->n++) {
+		struct mx_host *h = &out->host[out->n];
+
+		text_init(&t, h->name, sizeof h->name);
+		text_add(&t, f->mx[out->n]);
+	}
+	return STS_OK;
+}
+
 static void
 background(void *arg, const char *domain)
 {
@@ -123,8 +144,8 @@ fakes_lookup(void)
 struct lookup *
 fakes_restart(struct fakes *f)
 {
-	const struct lookup_ops ops = { now, txt, fetch, background, log_line,
-		f };
+	const struct lookup_ops ops = { now, txt, fetch, background, mx,
+		log_line, f };
 
 	lookup_free(lookup);
 	lookup = lookup_new(&f->config, &ops);

@@ -16,6 +16,7 @@
 
 #define FAKES_START 1700000000 /* the time at which every test begins */
 #define FAKES_RECORDS 4
+#define FAKES_MX 6
 #define FAKES_OWNER 65534 /* of the cache, when root runs the test */
 
 #define MINUTE 60
@@ -40,6 +41,9 @@ struct fakes {
 	const char *dns_word;
 	const char *record[FAKES_RECORDS];
 	size_t records;
+	/* Its MX records, which are there. */
+	const char *mx[FAKES_MX];
+	size_t mxs;
 	/* HTTPS: an error, or this text. */
 	enum sts_status https;
 	const char *https_word;

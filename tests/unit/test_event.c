@@ -147,6 +147,43 @@ tells_what_failed(void **state)
 	assert_asked(f, 0, 0);
 }
 
+#define NO_HOST(hosts)                                                 \
+	"MTA-STS: example.com: no MX host is left: DNS has " hosts     \
+	"; the policy (id 1, fetched 1h ago) permits mx.example.com; " \
+	"run \"mta-sts explain example.com\"\n"
+
+static const struct hosts_row {
+	const char *name;
+	const char *mx[FAKES_MX];
+	size_t n;
+	const char *want;
+} hosts_rows[] = {
+	{ "a forged one", { "mx.example.net" }, 1, NO_HOST("mx.example.net") },
+	{ "two", { "a.example", "b.example" }, 2,
+	    NO_HOST("a.example, b.example") },
+	{ "many", { "a", "b", "c", "d", "e", "f" }, 6,
+	    NO_HOST("a, b, c, d and 2 more") },
+	{ "a null MX", { "" }, 1, NO_HOST(".") },
+	{ "none", { NULL }, 0, NO_HOST("no MX record (nodata)") },
+};
+
+/* Once a process, however many recipients there are. */
+static void
+tells_which_hosts_were_refused(void **state)
+{
+	struct fakes *f = *state;
+	const struct hosts_row *r = f->row;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	memcpy(f->mx, r->mx, sizeof f->mx);
+	f->mxs = r->n;
+	f->now += HOUR;
+	for (int i = 0; i < 3; i++)
+		raise_event_with("", "mta-sts:refused", "0", "Example.COM", "",
+		    "enforce||||||");
+	assert_string_equal(fakes_log(), r->want);
+}
+
 /* Nothing that the other side says has an effect on a reader's terminal, nor
  * any length. */
 static void
@@ -474,6 +511,7 @@ main(void)
 
 	return FLOW_ROWS(enforce_rows, marks_the_domain) +
 	    FLOW_ROWS(told_rows, tells_what_failed) +
+	    FLOW_ROWS(hosts_rows, tells_which_hosts_were_refused) +
 	    FLOW_ROWS(story_rows, tells_once) +
 	    FLOW_ROWS(testing_rows, tells_what_enforce_would_have_done) +
 	    cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What becomes of a message, by policy and by the state of the mail hosts."""
 
-from parts.case import case, contains, equal
+from parts.case import case, contains, equal, eventually
 
 
 def enforced(world, domain="enforce.test", **habits):
@@ -74,6 +74,13 @@ def mx_not_permitted(world):
     equal(evil.sessions, [], "connections")
     contains(delivery.text(), "spoofed.test", "reason")
     contains(delivery.text(), "permitted", "reason")
+    # The tool tells syslog, which takes a moment.
+    eventually(lambda: "no MX host is left" in "\n".join(world.log()), "line")
+    line = [one for one in world.log() if "no MX host is left" in one][0]
+    contains(line, "MTA-STS: spoofed.test: no MX host is left: DNS has "
+             "mx.evil.test; the policy (id 20240101T000000, fetched ", "log")
+    contains(line, ' ago) permits mx1.spoofed.test; run "mta-sts explain '
+             'spoofed.test"', "log")
 
 
 @case
