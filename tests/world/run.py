@@ -12,7 +12,7 @@ from parts.world import World, install
 
 CASES = ("delivery_cases", "outage_cases", "privilege_cases",
          "hostile_cases", "tls_cases", "attack_cases", "dane_cases",
-         "defence_cases",
+         "defence_cases", "debian_cases",
          "verify_cases", "config_cases", "fault_cases", "queue_cases",
          "explain_cases",
          "abi_cases",

@@ -17,6 +17,8 @@ _VERSIONS = {"1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2,
 class Session:
     """One connection, whatever came of it."""
     host: str
+    peer: str = ""  # the sender's address
+    helo: str = ""
     tls: str = ""  # "TLSv1.3", or empty: in clear
     cipher: str = ""
     sni: str = ""
@@ -73,8 +75,8 @@ class MxServer:
         """Did any envelope reach this host in clear?"""
         return any(session.leaked for session in self.sessions)
 
-    def _serve(self, conn, _peer):
-        session = Session(self.name)
+    def _serve(self, conn, peer):
+        session = Session(self.name, peer[0])
         self.sessions.append(session)
         _Dialogue(self, session, conn).run()
 
@@ -144,7 +146,8 @@ class _Dialogue:
     def _noop(self, _argument):
         self._say("250 OK")
 
-    def _ehlo(self, _argument):
+    def _ehlo(self, argument):
+        self._session.helo = argument
         lines = [self._server.name, "8BITMIME", "SIZE 10000000"]
         if self._server.starttls != "none" and not self._session.tls:
             lines.append("STARTTLS")
