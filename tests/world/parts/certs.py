@@ -24,9 +24,13 @@ _NAMES = {
     "wildcard-partial": lambda host: [host[0] + "*." +
                                       host.partition(".")[2]],
 }
+# In the place of the host's name as CN.
+_COMMON_NAMES = {"wrong-name": "elsewhere.test",
+                 "hostile-name": "\x1b[2J\r\n2026-01-01 MTA-STS: forged %n"}
 # From and to when, in days from now.
 _TIMES = {"expired": (-30, -1), "not-yet-valid": (2, 30)}
-KINDS = ("good", "self-signed", "unknown-ca", *_TIMES, *_NAMES)
+KINDS = ("good", "self-signed", "unknown-ca", *_TIMES, *_NAMES,
+         *_COMMON_NAMES)
 
 
 class _Key:
@@ -117,5 +121,5 @@ class Certs:
             issuer, chain = None, []
         elif kind == "unknown-ca":
             issuer, chain = self._foreign, [self._foreign]
-        name = "elsewhere.test" if kind == "wrong-name" else host
+        name = _COMMON_NAMES.get(kind, host)
         return _Key(name, issuer, False, sans, days, self._leaf_key), chain

@@ -46,6 +46,7 @@ class MxServer:
     version: None, or the only TLS version ("1.1", "1.2", "1.3").
     banner, mail, rcpt: replies other than the usual ones; rcpt may be a
     function of the recipient's address that gives one or None.
+    greeting: the name in the answer to EHLO.
     """
 
     def __init__(self, name, address, certs, certificate="good"):
@@ -55,6 +56,7 @@ class MxServer:
         self.starttls = "yes"
         self.version = None
         self.banner = f"220 {name} ESMTP"
+        self.greeting = name
         self.mail = "250 OK"
         self.rcpt = "250 OK"
         self.sessions = []
@@ -148,7 +150,7 @@ class _Dialogue:
 
     def _ehlo(self, argument):
         self._session.helo = argument
-        lines = [self._server.name, "8BITMIME", "SIZE 10000000"]
+        lines = [self._server.greeting, "8BITMIME", "SIZE 10000000"]
         if self._server.starttls != "none" and not self._session.tls:
             lines.append("STARTTLS")
         lines.append("HELP")
