@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+from prometheus_client.parser import text_string_to_metric_families
 from wishes import BUILD, OWNER, ROOT, STRANGER, WEEK, Place, contains, equal
 
 DAY = 86400
@@ -312,33 +313,82 @@ def ages_and_ends(place):
              "--check")
 
 
+def families(text):
+    """What Prometheus' own parser makes of it: the samples of each family;
+    twice the same is a mistake."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        assert family.name not in found, f"{family.name} twice"
+        equal(family.type, "gauge", family.name)
+        assert family.documentation, f"{family.name}: no HELP"
+        found[family.name] = {}
+        for sample in family.samples:
+            key = tuple(sorted(sample.labels.items()))
+            assert key not in found[family.name], sample
+            found[family.name][key] = sample.value
+    return found
+
+
 @test
 def prometheus(place):
-    """--prometheus is the text exposition format: HELP, TYPE, samples"""
-    policy(place, "a.example")
-    place.does(0, "refresh")
-    lines = place.does(0, "status", "--prometheus",
-                       "--check-file").out.splitlines()
-    known, samples = {}, set()
-    for line in lines:
-        if line.startswith("# "):
-            _, what, name, text = line.split(" ", 3)
-            known.setdefault(name, []).append(what)
-            equal(bool(text), True, line)
-            continue
-        match = re.fullmatch(
-            r'(mta_sts_[a-z_]+)(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? '
-            r"-?[0-9]+", line)
-        assert match, line
-        equal(known.get(match[1]), ["HELP", "TYPE"], line)
-        assert match[1] + (match[2] or "") not in samples, line
-        samples.add(match[1] + (match[2] or ""))
-    for name in ("mta_sts_up", 'mta_sts_policies{mode="enforce"}',
-                 "mta_sts_policies_alert", "mta_sts_refresh_exit",
-                 "mta_sts_cache_sound",
-                 'mta_sts_refresh_policies{result="failed"}',
-                 "mta_sts_cache_saved_timestamp_seconds"):
-        equal(name in samples, True, name)
+    """--prometheus is what Prometheus' own parser reads, with the numbers
+    that status --json has"""
+    policy(place, "a.example", 2 * DAY)
+    policy(place, "b.example", 100, mode="testing")
+    place.write("c.example ignore\nbroken\n")
+    place.does(0, "refresh", "--older", "3d")
+    fill(place, "damaged", "hurt.example", 500)
+    found = families(place.does(0, "status", "--prometheus",
+                                "--check-file").out)
+    json_found = place.json(0, "status", "--check-file")[0]
+    equal(found["mta_sts_info"],
+          {(("exim", json_found["exim"]["version"]),
+            ("version", json_found["version"])): 1}, "versions")
+    equal({dict(key)["mode"]: value
+           for key, value in found["mta_sts_policies"].items()},
+          {mode: json_found["policies"][mode]
+           for mode in ("enforce", "testing", "none")}, "by mode")
+    for name, want in (
+            ("up", 1), ("policies_damaged", 1), ("exceptions", 1),
+            ("exception_errors", 1), ("policies_alert", 0),
+            ("refresh_exit", 0), ("cache_sound", 1),
+            ("absences", json_found["policies"]["absences"]),
+            ("active", int(json_found["exim"]["active"] == "yes"))):
+        equal(found["mta_sts_" + name], {(): want}, name)
+    results = {dict(key)["result"]
+               for key in found["mta_sts_refresh_policies"]}
+    equal({"renewed", "failed"} <= results, True, results)
+    for name in ("oldest_fetch", "next_end", "cache_saved"):
+        stamp, = found[f"mta_sts_{name}_timestamp_seconds"].values()
+        equal(abs(stamp - time.time()) < 8 * DAY, True, name)
+
+
+@test
+def prometheus_without_a_cache(place):
+    """where the cache cannot be read --prometheus is well-formed, and says
+    that it is down"""
+    shutil.rmtree(place.cache)
+    found = families(place.run("status", "--prometheus").out)
+    place.cache.mkdir()
+    equal(found["mta_sts_up"], {(): 0}, "up")
+
+
+@test
+def nagios(place):
+    """--check is one line: status, text, and after a bar numbers as Nagios
+    wants them"""
+    policy(place, "a.example", 2 * DAY)
+    fill(place, "damaged", "hurt.example", 500)
+    line = place.does(2, "status", "--check").out
+    match = re.fullmatch(r"MTA-STS (OK|WARNING|CRITICAL|UNKNOWN) - "
+                         r"[^|\n]+ \| ([^|\n]+)\n", line)
+    assert match and match[1] == "CRITICAL", line
+    numbers = dict(part.split("=") for part in match[2].split(" "))
+    for label, value in numbers.items():
+        assert re.fullmatch(r"[a-z_]+", label), line
+        assert re.fullmatch(r"[0-9]+(\.[0-9]+)?(us|ms|s|%|[KMGT]?B|c)?",
+                            value), line
+    equal((numbers["enforce"], numbers["testing"]), ("1", "0"), "numbers")
 
 
 @test
