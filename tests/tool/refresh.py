@@ -4,19 +4,23 @@
 answers.  As root, in a network and a cache of its own; both are gone
 afterwards.  What needs policy hosts is proven in the test world."""
 
+import functools
 import json
 import os
+import pathlib
 import pty
 import re
 import shutil
 import signal
 import stat
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 from prometheus_client.parser import text_string_to_metric_families
-from wishes import BUILD, OWNER, ROOT, STRANGER, WEEK, Place, contains, equal
+from wishes import BUILD, LIMIT, OWNER, ROOT, STRANGER, WEEK, Place, contains, equal
 
 DAY = 86400
 _TESTS = []
@@ -252,15 +256,37 @@ def damage_without_a_copy(place):
     contains(done.out, "a damaged cache file was set aside", "--check")
 
 
+MANY = 100000
+
+
+@functools.cache
+def policies_of_many():
+    """A cache file with as many policies; made once, since that takes
+    longest."""
+    made = pathlib.Path(tempfile.mkdtemp())
+    os.chown(made, OWNER, OWNER)
+    subprocess.run([BUILD / "tests/tool/fill", made, "policies", str(MANY),
+                    "enforce", "mx.example", "100", str(WEEK)], check=True,
+                   timeout=120)
+    return made / "policies.tdb"
+
+
+def many(place):
+    path = place.cache / "policies.tdb"
+    shutil.copy(policies_of_many(), path)
+    os.chown(path, OWNER, OWNER)
+    path.chmod(0o640)
+
+
 @test
 def one_hundred_thousand(place):
     """100,000 policies are walked, checked and copied in seconds, in little
     memory"""
-    fill(place, "policies", 100000, "enforce", "mx.example", 100, WEEK)
+    many(place)
     began = time.monotonic()
     found = place.json(0, "refresh")[0]
     took = time.monotonic() - began
-    equal((found["policies"], found["due"]), (100000, 0), "numbers")
+    equal((found["policies"], found["due"]), (MANY, 0), "numbers")
     equal(took < 20, True, f"{took:.1f} s")
     # The copy is mapped; nothing else of that size is.
     if "asan" not in str(BUILD):
@@ -269,9 +295,56 @@ def one_hundred_thousand(place):
              "--config", place.conf], timeout=60, check=False,
             capture_output=True, env={})
         equal((done.returncode, done.stderr), (0, b""), "in 32 MB")
-    began = time.monotonic()
-    place.does(0, "status")
-    equal(time.monotonic() - began < 20, True, "status")
+    for command, out in (("status", None), ("list", MANY + 1),
+                         ("export", MANY + 1)):
+        began = time.monotonic()
+        done = place.does(0, command)
+        took = time.monotonic() - began
+        equal(took < 20, True, f"{command}: {took:.1f} s")
+        if out is not None:
+            equal(done.out.count("\n"), out, f"lines of {command}")
+
+
+def timed_lookups(place, until):
+    """Seconds of each look-up, one after the other, while until() is
+    false."""
+    took = []
+    while not until():
+        began = time.monotonic()
+        done = subprocess.run(
+            [place.tool, "--config", place.conf, "lookup",
+             f"p{len(took) * 7919 % MANY}.example"], stdout=subprocess.PIPE,
+            timeout=LIMIT, check=True, env={})
+        took.append(time.monotonic() - began)
+        contains(done.stdout, b" mode=enforce status=cached ", "look-up")
+    return took
+
+
+@test
+def lookups_meanwhile(place):
+    """while 100,000 policies are checked, copied and compacted look-ups are
+    answered as fast as ever, none waits long, none is wrong"""
+    many(place)
+    # Waste, so that there is something to compact.
+    for patterns in (2000, 1):
+        fill(place, "policies", 2500, "enforce",
+             ":".join(["mx.example"] * patterns), 100, WEEK)
+    ticks = iter(range(300))
+    quiet = timed_lookups(place, lambda: next(ticks, None) is None)
+    busy, runs, compacted = [], 0, False
+    while len(busy) < 200 or not compacted:
+        running = start(place, "--json")
+        busy += timed_lookups(place, lambda: running.poll() is not None)
+        out, _ = running.communicate(timeout=LIMIT)
+        equal(running.returncode, 0, out)
+        compacted |= json.loads(out)["compacted"]
+        runs += 1
+    usual, now = statistics.median(quiet), statistics.median(busy)
+    print(f"# a look-up takes {usual * 1e3:.1f} ms, during {runs} refreshes "
+          f"{now * 1e3:.1f} ms; the slowest {max(quiet) * 1e3:.0f} and "
+          f"{max(busy) * 1e3:.0f} ms")
+    equal(now < 5 * usual + 0.02, True, "median")
+    equal(max(busy) < 2, True, f"the slowest: {max(busy):.1f} s")
 
 
 # --- status --------------------------------------------------------------------------
@@ -461,6 +534,8 @@ def main():
                 print(f"ok {passed + failed} - {sentence}")
     finally:
         shutil.rmtree(place.dir)
+        if policies_of_many.cache_info().currsize:
+            shutil.rmtree(policies_of_many().parent)
     print(f"refresh: {passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 
