@@ -6,31 +6,33 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define VERSION 1
+#define VERSION 2
 
-/* Places in the fixed part. */
+/* Places in the fixed part.  From AT_ASKED to AT_FETCHED is what a touch
+ * changes. */
 enum {
 	AT_SUM = 0,
 	AT_MAGIC = 8,
 	AT_LENGTH = 12,
-	AT_ASKED = 16,
-	AT_FAILED = 24,
-	AT_MARKED = 32,
-	AT_TRIED = 40,
-	AT_FETCHED = 48,
-	AT_USED = 56,
-	AT_DAMAGED = 64,
+	AT_TRIAL_SUM = 16,
+	AT_ASKED = 24,
+	AT_FAILED = 32,
+	AT_FAILING = 40,
+	AT_MARKED = 48,
+	AT_TRIED = 56,
+	AT_USED = 64,
 	AT_OUTCOME = 72,
-	AT_MODE = 76,
-	AT_MAX_AGE = 80,
-	AT_FINDINGS = 84,
-	AT_MX_LEN = 88,
-	AT_BODY_LEN = 92,
-	AT_ID = 96,
-	AT_FAILED_ID = 128,
-	AT_FAILED_WORD = 160,
-	AT_FAILING = 192,
-	AT_MX = 200
+	AT_FAILED_ID = 76,
+	AT_FAILED_WORD = 108,
+	AT_FETCHED = 140,
+	AT_DAMAGED = 148,
+	AT_MODE = 156,
+	AT_MAX_AGE = 160,
+	AT_FINDINGS = 164,
+	AT_MX_LEN = 168,
+	AT_BODY_LEN = 172,
+	AT_ID = 176,
+	AT_MX = 208
 };
 
 static void
@@ -64,12 +66,23 @@ get_time(const char *buf, size_t at)
 	return t < (uint64_t)1 << 40 ? (int64_t)t : 0;
 }
 
+/* Over what stays, ... */
 static uint64_t
 checksum(const char *buf, size_t len, const char *key)
 {
 	uint64_t seed = XXH64(key, strlen(key), 0);
 
-	return XXH64(buf + AT_MAGIC, len - AT_MAGIC, seed);
+	seed = XXH64(buf + AT_MAGIC, AT_TRIAL_SUM - AT_MAGIC, seed);
+	return XXH64(buf + AT_FETCHED, len - AT_FETCHED, seed);
+}
+
+/* ... and over the rest. */
+static uint64_t
+trial_checksum(const char *buf, const char *key)
+{
+	uint64_t seed = XXH64(key, strlen(key), 0);
+
+	return XXH64(buf + AT_ASKED, AT_FETCHED - AT_ASKED, seed);
 }
 
 size_t
@@ -121,6 +134,7 @@ entry_encode(const struct entry *e, const char *key, char *buf)
 	if (e->body.len > 0)
 		memmove(buf + AT_MX + e->mx.len + 1, e->body.p, e->body.len);
 	put(buf, AT_SUM, checksum(buf, len, key), 8);
+	put(buf, AT_TRIAL_SUM, trial_checksum(buf, key), 8);
 }
 
 static bool
@@ -190,7 +204,6 @@ read_policy(const char *buf, struct entry *e)
 	e->max_age = (uint32_t)get(buf, AT_MAX_AGE, 4);
 	e->findings = (uint32_t)get(buf, AT_FINDINGS, 4);
 	e->fetched_at = get_time(buf, AT_FETCHED);
-	e->used_at = get_time(buf, AT_USED);
 	e->damaged_until = get_time(buf, AT_DAMAGED);
 	e->mx.p = buf + AT_MX;
 	e->mx.len = (size_t)get(buf, AT_MX_LEN, 4);
@@ -213,8 +226,35 @@ fields_are_sane(const struct entry *e)
 {
 	return (e->kind == ENTRY_POLICY || e->kind == ENTRY_ABSENCE ||
 		   e->kind == ENTRY_DAMAGED) &&
-	    e->trial.outcome <= STS_SYSTEM && e->mode <= STS_ENFORCE &&
-	    e->max_age <= STS_AGE_MAX && all_of(e->mx.p, e->mx.len, is_mx_char);
+	    e->mode <= STS_ENFORCE && e->max_age <= STS_AGE_MAX && all_of(e->mx.p, e->mx.len, is_mx_char);
+}
+
+/* A touch that was killed half-way leaves some of the old times with some of
+ * the new ones: then none counts, and DNS is asked at once. */
+static bool
+read_touched(const char *buf, const char *key, struct entry *e)
+{
+	if (get(buf, AT_TRIAL_SUM, 8) != trial_checksum(buf, key)) {
+		e->used_at = e->fetched_at;
+		return e->kind != ENTRY_ABSENCE; /* it is nothing else */
+	}
+	read_trial(buf, &e->trial);
+	e->used_at = get_time(buf, AT_USED);
+	return e->trial.outcome <= STS_SYSTEM &&
+	    get_string(buf, AT_FAILED_ID, STS_ID_MAX, e->trial.failed_id,
+		is_id_char) &&
+	    get_string(buf, AT_FAILED_WORD, STS_WORD_MAX,
+		e->trial.failed_word, is_word_char);
+}
+
+static bool
+read_fields(const char *buf, const char *key, struct entry *e)
+{
+	e->kind = (enum entry_kind)buf[AT_MAGIC + 3];
+	read_policy(buf, e);
+	return fields_are_sane(e) &&
+	    get_string(buf, AT_ID, STS_ID_MAX, e->id, is_id_char) &&
+	    read_touched(buf, key, e);
 }
 
 static enum sts_status
@@ -261,15 +301,7 @@ entry_decode(const char *buf, size_t len, const char *key, struct entry *e,
 		return damaged(e, buf, len, "length", err);
 	if (get(buf, AT_SUM, 8) != checksum(buf, len, key))
 		return damaged(e, buf, len, "checksum", err);
-	e->kind = (enum entry_kind)buf[AT_MAGIC + 3];
-	read_trial(buf, &e->trial);
-	read_policy(buf, e);
-	if (!fields_are_sane(e) ||
-	    !get_string(buf, AT_ID, STS_ID_MAX, e->id, is_id_char) ||
-	    !get_string(buf, AT_FAILED_ID, STS_ID_MAX, e->trial.failed_id,
-		is_id_char) ||
-	    !get_string(buf, AT_FAILED_WORD, STS_WORD_MAX,
-		e->trial.failed_word, is_word_char))
+	if (!read_fields(buf, key, e))
 		return damaged(e, buf, len, "fields", err);
 	return STS_OK;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* entry.h - what the cache keeps of a domain, and its bytes.
  *
- * Bytes: 8 checksum (XXH64 over the rest, seeded with the key's), 4 magic,
- * version and kind, 4 length, then fixed fields in little endian, then mx and
- * body.  All times are seconds since 1970 UTC; 0 means never.  All fields but
- * the strings have a fixed place: a change of times never changes the size. */
+ * Bytes: 8 checksum (XXH64, seeded with the key's), 4 magic, version and kind,
+ * 4 length, then fixed fields in little endian, then mx and body.  All times
+ * are seconds since 1970 UTC; 0 means never.  All fields but the strings have a
+ * fixed place: a change of times never changes the size.  It is made in place,
+ * and kill -9 can cut even that short, where a page of the file ends: so the
+ * trial and used_at have a checksum of their own, and the policy's is over all
+ * else. */
 #ifndef ENTRY_H
 #define ENTRY_H
 
@@ -57,7 +60,8 @@ void entry_encode(const struct entry *e, const char *key, char *buf);
 /* Checks and reads len bytes written under key.  The strings of *e are
  * borrowed from buf.  STS_OK, or STS_DAMAGED for whatever entry_encode() did
  * not write; then only e->damaged_until is set: the end of the policy that the
- * damaged bytes seem to hold, if that reads as a plausible time, else 0. */
+ * damaged bytes seem to hold, if that reads as a plausible time, else 0.  Where
+ * but the trial is torn, it is all zero, and used_at is fetched_at. */
 enum sts_status entry_decode(const char *buf, size_t len, const char *key,
     struct entry *e, struct sts_error *err) STS_CHECKED;
 

@@ -8,7 +8,9 @@
 #include <xxhash.h>
 
 #define KEY "example.com"
-#define SUM 8u /* bytes of checksum in front */
+#define SUM 8u /* bytes of a checksum: the policy's in front, ... */
+#define TRIAL 16u /* ... the trial's here, and the trial behind it */
+#define POLICY 140u
 
 /* What every damaged value leaves behind. */
 static void
@@ -25,13 +27,21 @@ check_damaged(const char *buf, size_t len)
 }
 
 static void
-set_checksum(char *buf, size_t len)
+put_sum(char *at, XXH64_hash_t sum)
 {
-	XXH64_hash_t sum = XXH64(buf + SUM, len - SUM,
-	    XXH64(KEY, strlen(KEY), 0));
-
 	for (size_t i = 0; i < SUM; i++)
-		buf[i] = (char)(sum >> (8 * i) & 0xff);
+		at[i] = (char)(sum >> (8 * i) & 0xff);
+}
+
+static void
+set_checksums(char *buf, size_t len)
+{
+	XXH64_hash_t seed = XXH64(KEY, strlen(KEY), 0);
+
+	put_sum(buf + TRIAL,
+	    XXH64(buf + TRIAL + SUM, POLICY - TRIAL - SUM, seed));
+	seed = XXH64(buf + SUM, TRIAL - SUM, seed);
+	put_sum(buf, XXH64(buf + POLICY, len - POLICY, seed));
 }
 
 static bool
@@ -62,7 +72,20 @@ same_entry(const struct entry *a, const struct entry *b)
 	    same_bytes(a->mx, b->mx) && same_bytes(a->body, b->body);
 }
 
-/* decode(encode(e)) is e; with the byte at `at` changed it is nothing. */
+/* The policy stands, and nothing is known of its trial. */
+static void
+check_untried(const struct entry *e, const char *buf, size_t len)
+{
+	struct entry want = *e, got;
+
+	memset(&want.trial, 0, sizeof want.trial);
+	want.used_at = e->fetched_at;
+	HOLD(entry_decode(buf, len, KEY, &got, NULL) == STS_OK);
+	HOLD(same_entry(&want, &got));
+}
+
+/* decode(encode(e)) is e; with the byte at `at` changed it is nothing, or
+ * nothing of its trial. */
 static void
 check_again(const struct entry *e, size_t at)
 {
@@ -78,8 +101,12 @@ check_again(const struct entry *e, size_t at)
 	HOLD(entry_decode(buf, len, KEY, &again, NULL) == STS_OK);
 	HOLD(same_entry(e, &again));
 	HOLD(entry_decode(buf, len, "example.net", &again, NULL) != STS_OK);
-	buf[at % len] = (char)(buf[at % len] ^ (int)(1u << at % 8));
-	check_damaged(buf, len);
+	at %= len;
+	buf[at] = (char)(buf[at] ^ (int)(1u << at % 8));
+	if (at < TRIAL || at >= POLICY || e->kind == ENTRY_ABSENCE)
+		check_damaged(buf, len);
+	else
+		check_untried(e, buf, len);
 	free(buf);
 }
 
@@ -91,8 +118,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (entry_decode(buf, size, KEY, &e, NULL) != STS_OK)
 		check_damaged(buf, size);
-	if (size > SUM) {
-		set_checksum(buf, size);
+	if (size > POLICY) {
+		set_checksums(buf, size);
 		if (entry_decode(buf, size, KEY, &e, NULL) == STS_OK)
 			check_again(&e, size + (size_t)e.max_age);
 		else

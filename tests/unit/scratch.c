@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <tdb.h>
 #include "../../module/store/clock.h"
 
 #define MX "mx1.example.com:*.example.net"
@@ -263,6 +264,16 @@ scratch_is_owners(const struct scratch *s, const char *name)
 	assert_int_equal(st.st_uid, scratch_owner());
 	if (geteuid() == 0)
 		assert_int_equal(st.st_gid, SCRATCH_OWNER);
+}
+
+bool
+scratch_tdb_is_clean(const struct scratch *s, const char *name)
+{
+	struct tdb_context *t = tdb_open(scratch_path(s, name), 0,
+	    TDB_INCOMPATIBLE_HASH, O_RDWR | O_CLOEXEC, 0);
+	bool clean = t != NULL && tdb_check(t, NULL, NULL) == 0;
+
+	return t != NULL && tdb_close(t) == 0 && clean;
 }
 
 /* --- policies ------------------------------------------------------------- */

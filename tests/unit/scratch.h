@@ -67,6 +67,8 @@ void scratch_write(const struct scratch *s, const char *name, const void *p,
     size_t len);
 void scratch_copy(const struct scratch *s, const char *from, const char *to);
 /* Fails the test unless the file is the owner's and of mode 0640. */
+/* Whether TDB's own check has nothing to say of it. */
+bool scratch_tdb_is_clean(const struct scratch *s, const char *name);
 void scratch_is_owners(const struct scratch *s, const char *name);
 
 /* A policy of body_len bytes of text, fetched at SCRATCH_NOW. */

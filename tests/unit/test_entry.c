@@ -17,18 +17,20 @@ enum {
 	AT_VERSION = 10,
 	AT_KIND = 11,
 	AT_LENGTH = 12,
-	AT_ASKED = 16,
-	AT_FETCHED = 48,
+	AT_TRIAL_SUM = 16,
+	AT_ASKED = 24,
+	AT_FAILING = 40,
 	AT_OUTCOME = 72,
-	AT_MODE = 76,
-	AT_MAX_AGE = 80,
-	AT_MX_LEN = 88,
-	AT_BODY_LEN = 92,
-	AT_ID = 96,
-	AT_FAILED_ID = 128,
-	AT_FAILED_WORD = 160,
-	AT_FAILING = 192,
-	AT_MX = 200
+	AT_FAILED_ID = 76,
+	AT_FAILED_WORD = 108,
+	AT_FETCHED = 140,
+	AT_DAMAGED = 148,
+	AT_MODE = 156,
+	AT_MAX_AGE = 160,
+	AT_MX_LEN = 168,
+	AT_BODY_LEN = 172,
+	AT_ID = 176,
+	AT_MX = 208
 };
 
 static struct entry
@@ -59,19 +61,21 @@ bytes_of(const struct entry *e, const char *key)
 }
 
 static void
-set_sum(char *p, size_t len, const char *key)
-{
-	uint64_t sum = XXH64(p + 8, len - 8, XXH64(key, strlen(key), 0));
-
-	for (unsigned i = 0; i < 8; i++)
-		p[i] = (char)(sum >> 8 * i & 0xff);
-}
-
-static void
 set_number(char *p, size_t at, uint64_t n, size_t width)
 {
 	for (size_t i = 0; i < width; i++)
 		p[at + i] = (char)(n >> 8 * i & 0xff);
+}
+
+static void
+set_sums(char *p, size_t len, const char *key)
+{
+	uint64_t seed = XXH64(key, strlen(key), 0);
+
+	set_number(p, AT_TRIAL_SUM,
+	    XXH64(p + AT_ASKED, AT_FETCHED - AT_ASKED, seed), 8);
+	seed = XXH64(p + 8, 8, seed);
+	set_number(p, 0, XXH64(p + AT_FETCHED, len - AT_FETCHED, seed), 8);
 }
 
 /* --- what was written is read --------------------------------------------- */
@@ -243,15 +247,18 @@ a_time_before_1970_or_beyond_reason_is_never(void **state)
 static void
 the_layout_stays(void **state)
 {
-	static const unsigned char head[] = { 0x4d, 0x53, 1, 1, 0x06, 1, 0,
-		0, 0x00, 0xf1, 0x53, 0x65, 0, 0, 0, 0 };
+	static const unsigned char head[] = { 0x4d, 0x53, 2, 1, 0x0e, 1, 0,
+		0 };
+	static const unsigned char now[] = { 0x00, 0xf1, 0x53, 0x65, 0, 0, 0,
+		0 };
 	struct entry e = scratch_policy("20240101T000000", 32);
 	char *p = bytes_of(&e, KEY);
 
 	(void)state;
-	assert_int_equal(entry_size(&e), 262);
+	assert_int_equal(entry_size(&e), 270);
 	assert_memory_equal(p + 8, head, sizeof head);
-	assert_memory_equal(p + AT_FETCHED, head + 8, 8);
+	assert_memory_equal(p + AT_ASKED, now, sizeof now);
+	assert_memory_equal(p + AT_FETCHED, now, sizeof now);
 	assert_int_equal(p[AT_MODE], STS_ENFORCE);
 	assert_memory_equal(p + AT_FAILING, "\0\0\0\0\0\0\0", 8);
 	assert_memory_equal(p + AT_MAX_AGE, "\x80\x3a\x09", 4);
@@ -259,8 +266,8 @@ the_layout_stays(void **state)
 	assert_int_equal(p[AT_BODY_LEN], 32);
 	assert_string_equal(p + AT_ID, "20240101T000000");
 	assert_string_equal(p + AT_MX, "mx1.example.com:*.example.net");
-	set_sum(p, 262, KEY);
-	assert_int_equal(entry_decode(p, 262, KEY, &e, NULL), STS_OK);
+	set_sums(p, 270, KEY);
+	assert_int_equal(entry_decode(p, 270, KEY, &e, NULL), STS_OK);
 }
 
 /* --- and nothing else ----------------------------------------------------- */
@@ -281,8 +288,38 @@ is_damaged(const char *p, size_t len, const char *key)
 	assert_string_equal(got.id, "");
 }
 
+/* The policy stands; when it was asked about, and used, is not known. */
 static void
-every_flipped_bit_is_damage(void **state)
+is_untried(const char *p, const struct entry *e)
+{
+	static const struct trial none;
+	struct entry got;
+
+	assert_int_equal(entry_decode(p, entry_size(e), KEY, &got, NULL),
+	    STS_OK);
+	assert_int_equal(got.kind, e->kind);
+	assert_int_equal(got.mode, e->mode);
+	assert_int_equal(got.max_age, e->max_age);
+	assert_int_equal(got.fetched_at, e->fetched_at);
+	assert_string_equal(got.id, e->id);
+	same_bytes(got.mx, e->mx);
+	same_bytes(got.body, e->body);
+	assert_int_equal(got.used_at, e->fetched_at);
+	assert_memory_equal(&got.trial, &none, sizeof none);
+}
+
+/* After a change of the byte at i. */
+static void
+is_noticed(const char *p, const struct entry *e, size_t i)
+{
+	if (i >= AT_TRIAL_SUM && i < AT_FETCHED)
+		is_untried(p, e);
+	else
+		is_damaged(p, entry_size(e), KEY);
+}
+
+static void
+every_flipped_bit_is_noticed(void **state)
 {
 	struct entry e = sample();
 	char *p = bytes_of(&e, KEY);
@@ -291,13 +328,62 @@ every_flipped_bit_is_damage(void **state)
 	for (size_t i = 0; i < entry_size(&e); i++)
 		for (unsigned bit = 0; bit < 8; bit++) {
 			p[i] ^= (char)(1u << bit);
-			is_damaged(p, entry_size(&e), KEY);
+			is_noticed(p, &e, i);
 			p[i] ^= (char)(1u << bit);
 		}
 }
 
+/* kill -9 ends a write where a page of the file ends, which may be anywhere in
+ * a value. */
 static void
-every_byte_zeroed_or_filled_is_damage(void **state)
+a_touch_that_is_cut_short_leaves_the_policy(void **state)
+{
+	struct entry old = sample(), new = sample();
+	size_t len = entry_size(&old);
+	char *from, *to, *torn = malloc(len);
+
+	(void)state;
+	assert_non_null(torn);
+	new.trial.asked_at = SCRATCH_NOW + 300;
+	new.trial.failed_at = SCRATCH_NOW + 200;
+	new.trial.marked_at = SCRATCH_NOW + 100;
+	new.used_at = SCRATCH_NOW + DAY;
+	(void)snprintf(new.trial.failed_word, sizeof new.trial.failed_word,
+	    "cert-expired");
+	from = bytes_of(&old, KEY);
+	to = bytes_of(&new, KEY);
+	for (size_t cut = 1; cut < len; cut++) {
+		struct entry got;
+
+		memcpy(torn, from, len);
+		memcpy(torn, to, cut);
+		if (cut > AT_TRIAL_SUM && cut <= AT_FAILED_WORD) {
+			is_untried(torn, &old);
+			continue;
+		}
+		assert_int_equal(entry_decode(torn, len, KEY, &got, NULL),
+		    STS_OK);
+		same_bytes(got.body, old.body);
+	}
+	free(torn);
+}
+
+/* Where there is no policy, there is nothing else to know. */
+static void
+a_torn_absence_is_damage(void **state)
+{
+	struct entry e = { .kind = ENTRY_ABSENCE };
+	char *p;
+
+	(void)state;
+	e.trial.asked_at = SCRATCH_NOW;
+	p = bytes_of(&e, KEY);
+	p[AT_ASKED] ^= 1;
+	is_damaged(p, entry_size(&e), KEY);
+}
+
+static void
+every_byte_zeroed_or_filled_is_noticed(void **state)
 {
 	struct entry e = sample();
 	char *p = bytes_of(&e, KEY);
@@ -310,7 +396,7 @@ every_byte_zeroed_or_filled_is_damage(void **state)
 		for (unsigned j = 0; j < sizeof with; j++) {
 			p[i] = with[j];
 			if (was != with[j])
-				is_damaged(p, entry_size(&e), KEY);
+				is_noticed(p, &e, i);
 		}
 		p[i] = was;
 	}
@@ -360,7 +446,7 @@ random_bytes_are_damage(void **state)
 		for (size_t j = 0; j < len; j++)
 			p[j] = (char)scratch_random();
 		if (len > 16 && i % 2 == 0) {
-			memcpy(p + 8, "MS\1\1", 4);
+			memcpy(p + 8, "MS\2\1", 4);
 			set_number(p, AT_LENGTH, len, 4);
 		}
 		is_damaged(p, len, KEY);
@@ -375,7 +461,8 @@ static const struct insane_row {
 	uint64_t number;
 	size_t width;
 } insane_rows[] = {
-	{ "a newer version", AT_VERSION, 2, 1 },
+	{ "a newer version", AT_VERSION, 3, 1 },
+	{ "an older version", AT_VERSION, 1, 1 },
 	{ "version 0", AT_VERSION, 0, 1 },
 	{ "another magic", 8, 0x4d54, 2 },
 	{ "kind 0", AT_KIND, 0, 1 },
@@ -415,7 +502,7 @@ check_insane(void **state)
 	char *p = bytes_of(&e, KEY);
 
 	set_number(p, r->at, r->number, r->width);
-	set_sum(p, entry_size(&e), KEY);
+	set_sums(p, entry_size(&e), KEY);
 	is_damaged(p, entry_size(&e), KEY);
 }
 
@@ -431,14 +518,14 @@ strings_that_fill_their_place(void **state)
 	memset(p + AT_ID, 'i', 32);
 	memset(p + AT_FAILED_ID, 'f', 32);
 	memset(p + AT_FAILED_WORD, 'w', 31);
-	set_sum(p, entry_size(&e), KEY);
+	set_sums(p, entry_size(&e), KEY);
 	assert_int_equal(entry_decode(p, entry_size(&e), KEY, &got, NULL),
 	    STS_OK);
 	assert_int_equal(strlen(got.id), 32);
 	assert_int_equal(strlen(got.trial.failed_id), 32);
 	assert_int_equal(strlen(got.trial.failed_word), 31);
 	p[AT_FAILED_WORD + 31] = 'w';
-	set_sum(p, entry_size(&e), KEY);
+	set_sums(p, entry_size(&e), KEY);
 	is_damaged(p, entry_size(&e), KEY);
 }
 
@@ -468,7 +555,7 @@ static const struct until_row {
 	{ "a max_age beyond reason", AT_MAX_AGE, STS_AGE_MAX + 1, 4, 0 },
 	{ "max_age 0", AT_MAX_AGE, 0, 4, SCRATCH_NOW },
 	{ "not a policy any more", AT_KIND, ENTRY_ABSENCE, 1, 0 },
-	{ "a newer version", AT_VERSION, 2, 1, 0 },
+	{ "a newer version", AT_VERSION, 3, 1, 0 },
 	{ "no magic", 8, 0, 2, 0 },
 };
 
@@ -516,7 +603,7 @@ a_mark_is_no_policy(void **state)
 	assert_int_equal(got.kind, ENTRY_DAMAGED);
 	assert_int_equal(got.damaged_until, SCRATCH_NOW + DAY);
 	/* A damaged mark does not say until when, either. */
-	p[AT_ASKED] ^= 1;
+	p[AT_DAMAGED] ^= 1;
 	assert_int_equal(entry_decode(p, entry_size(&e), KEY, &got, NULL),
 	    STS_DAMAGED);
 	assert_int_equal(got.damaged_until, 0);
@@ -551,8 +638,10 @@ main(void)
 		TEST(times_change_over_the_bytes_they_came_from),
 		TEST(a_time_before_1970_or_beyond_reason_is_never),
 		TEST(the_layout_stays),
-		TEST(every_flipped_bit_is_damage),
-		TEST(every_byte_zeroed_or_filled_is_damage),
+		TEST(every_flipped_bit_is_noticed),
+		TEST(every_byte_zeroed_or_filled_is_noticed),
+		TEST(a_touch_that_is_cut_short_leaves_the_policy),
+		TEST(a_torn_absence_is_damage),
 		TEST(every_shorter_and_longer_value_is_damage),
 		TEST(a_value_under_another_key_is_damage),
 		TEST(random_bytes_are_damage),
