@@ -25,7 +25,7 @@ def lines_file(lines):
     """An open file with these lines, to be read from its beginning."""
     out = tempfile.TemporaryFile("w+", encoding="ascii")
     out.write("".join(line + "\n" for line in lines))
-    out.flush()
+    out.seek(0)
     return out
 
 
