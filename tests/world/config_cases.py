@@ -237,6 +237,50 @@ def install_says_so(world):
         contains(text.read(), "unknown named domain list", "INSTALL")
 
 
+def recipe_of_the_manual(world):
+    """exim-mta-sts(5), and its section with the recipe."""
+    with open(os.path.join(world.exim.source, "module/man/exim-mta-sts.5"),
+              encoding="utf-8") as text:
+        page = text.read()
+    begin = page.index("\n.Sh THE RECIPE")
+    return page, page[begin:page.index("\n.Sh EVENTS", begin)]
+
+
+@case
+def manual_explains_each_line(world):
+    """exim-mta-sts(5) explains every option of the recipe, every macro and
+    every guard"""
+    page, recipe = recipe_of_the_manual(world)
+    for name, place in (("routers", recipe), ("transports", recipe),
+                        ("acl", recipe), ("site", page), ("main", page)):
+        with open(f"{INSTALLED}/mta-sts.{name}", encoding="utf-8") as text:
+            whole = text.read().replace("\\\n", "")
+        # "set", "hosts" and "domains" of an ACL are words of its text.
+        found = set() if name == "acl" else \
+            set(re.findall(r"^ +(\w+)(?: =|$)", whole, re.M))
+        found |= set(re.findall(r"^(\w+):$", whole, re.M))
+        equal(name in ("main", "acl") or bool(found), True, "options found")
+        for option in sorted(found):
+            equal(bool(re.search(rf"\b{option}\b", place)), True,
+                  f"explained: {option} of mta-sts.{name}")
+        for macro in sorted(set(re.findall(r"^\.ifn?def (\w+)", whole, re.M) +
+                                re.findall(r"^(\w+) =", whole, re.M))):
+            contains(page, macro, "manual")
+
+
+@case
+def manual_names_the_traps(world):
+    """exim-mta-sts(5) names the traps, and what is protected and what not"""
+    page, _ = recipe_of_the_manual(world)
+    traps = page[page.index(".Sh TRAPS"):page.index(".Sh SMART HOSTS")]
+    for trap in ("cutthrough_delivery", "callout", "same_domain_copy_routing",
+                 "alias", "Connection reuse", "Retry records",
+                 "extra_local_interfaces", "missing domain lists"):
+        contains(traps.lower(), trap.lower(), "traps")
+    contains(page, ".Sh WHAT IS PROTECTED", "manual")
+    contains(page, "What is not protected:", "manual")
+
+
 # --- smart host (RFC 8461 3.4) -----------------------------------------------
 
 SMARTHOST = "smarthost.conf.example"

@@ -2,6 +2,8 @@
 """Address tests and verification: no look-up on behalf of strangers, and the
 cache stays Exim's whoever asks."""
 
+import base64
+
 from attack_cases import smtp
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually
@@ -104,6 +106,37 @@ def logged_at_rcpt_for_ours(world):
     equal(asked(world, policy_host), (1, 1), "questions for our client")
     contains("\n".join(world.exim.mainlog()), "MTA-STS: domain=enforce.test "
              "mode=enforce status=fresh id=20240101T000000", "log")
+
+
+AUTHENTICATOR = ("example", "begin retry\n", """begin authenticators
+
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${if eq{$auth3}{right}}
+  server_set_id = $auth2
+
+begin retry
+""")
+
+
+@case
+def logged_at_rcpt_for_the_authenticated(world):
+    """at RCPT the policy of a recipient's domain is logged for a client that
+    has authenticated itself, from wherever it comes, and not for one whose
+    password was wrong"""
+    for password, told in (("wrong", False), ("right", True)):
+        world.reset()
+        altered(world, AUTHENTICATOR, SITE_RELAY_NETS=OURS)
+        _, policy_host = enforced(world)
+        secret = base64.b64encode(b"\0alice\0" + password.encode()).decode()
+        smtp("AUTH PLAIN " + secret, "MAIL FROM:<alice@other.test>",
+             "RCPT TO:<bob@enforce.test>", client=STRANGER)
+        equal(asked(world, policy_host), (int(told), int(told)),
+              f"questions with a {password} password")
+        equal("MTA-STS: domain=enforce.test mode=enforce" in
+              "\n".join(world.exim.mainlog()), told, "logged")
 
 
 @case
