@@ -147,6 +147,75 @@ def old_tls_without_ciphers(world):
     equal(server.messages[0].tls, "TLSv1.1", "TLS version")
 
 
+@case
+def answers_slipped_in_before_tls(world):
+    """answers that somebody slips in before TLS begins are never taken for
+    the host's own, neither for a delivery nor for a refusal"""
+    for injected in ("250 evil.test\r\n", "550 evil.test\r\n",
+                     "250 evil.test\r\n250 OK\r\n550 no\r\n",
+                     "250 evil.test\r\n250 OK\r\n250 OK\r\n354 go\r\n"
+                     "250 taken, believe me\r\n"):
+        for rcpt in ("250 OK", "550 not here"):
+            world.reset()
+            server = world.mail_host("mx1.victim.test", injected=injected,
+                                     rcpt=rcpt)
+            victim(world)
+            equal(outcome(world, VICTIM), ["deferred"], "outcome")
+            equal(server.messages, [], "messages")
+
+
+@case
+def refusal_before_tls(world):
+    """a host that refuses before TLS, whoever that is, gets nothing; the next
+    one is tried, and only without one Exim bounces, as exim-mta-sts(5)
+    warns"""
+    for names, want in ((("mx1.victim.test", "mx2.victim.test"), "delivered"),
+                        (("mx1.victim.test",), "bounced")):
+        world.reset()
+        evil = evil_host(world, banner="554 go away")
+        good = world.mail_host("mx2.victim.test")
+        world.mx("victim.test", *names)
+        world.policy("victim.test", "enforce", "*.victim.test")
+        world.dns.put("mx1.victim.test", "A", evil.address)
+        delivery = world.exim.send(VICTIM)
+        equal(delivery.outcome(VICTIM), want, "outcome")
+        equal((evil.messages, evil.leaked()), ([], False), "what evil got")
+        equal(len(good.messages), int(want == "delivered"), "messages")
+
+
+@case
+def second_address(world):
+    """of two addresses of a permitted MX host, one of them forged, only the
+    one with the certificate gets the mail"""
+    for place in (0, 1):
+        world.reset()
+        evil = evil_host(world)
+        good = world.mail_host("mx1.victim.test")
+        victim(world)
+        addresses = [good.address]
+        addresses.insert(place, evil.address)
+        world.dns.put("mx1.victim.test", "A", *addresses)
+        equal(outcome(world, VICTIM), ["delivered"], "outcome")
+        equal((len(good.messages), evil.messages), (1, []), "messages")
+        equal(evil.leaked(), False, "envelope in clear")
+
+
+@case
+def permitted_names_in_other_forms(world):
+    """a permitted MX name counts in capitals, too, and when it is an alias;
+    the certificate is for the permitted name"""
+    for name in ("MX1.Victim.TEST", "mx1.victim.test"):
+        world.reset()
+        server = world.mail_host("mx1.victim.test")
+        victim(world, name)
+        if name.islower():
+            world.dns.put("mx1.victim.test", "A")
+            world.dns.put("mx1.victim.test", "CNAME", "real.other.test")
+            world.dns.put("real.other.test", "A", server.address)
+        equal(outcome(world, VICTIM), ["delivered"], "outcome with " + name)
+        equal(len(server.messages), 1, "messages")
+
+
 def missing_name(world):
     """The permitted name does not exist, says DNS; another MX does."""
     evil = evil_host(world)

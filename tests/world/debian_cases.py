@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 from attack_cases import forged_mx, smtp, VICTIM
-from config_cases import KEY
+from config_cases import KEY, signing_key
 from delivery_cases import enforced
 from parts.case import case, contains, equal, lacks
 from parts.exim import CONFIGURATION, PROGRAM, Skipped, run_as
@@ -206,7 +206,8 @@ def debian_s_own_macros(world):
         for mode in ("enforce", "testing"):
             world.reset()
             site(world, split, **SITE)
-            dkim_key(world)
+            shutil.copy(world.certs.pem("sender.test"), KEY + ".pem")
+            signing_key()
             server, policy_host = enforced(world)
             policy_host.body = policy_host.body.replace("enforce\r", mode +
                                                         "\r")
@@ -217,14 +218,6 @@ def debian_s_own_macros(world):
             as_the_site_wants(server)
             equal(server.leaked(), mode == "testing",
                   "in clear, as REMOTE_SMTP_HOSTS_AVOID_TLS has it")
-
-
-def dkim_key(world):
-    shutil.copy(world.certs.pem("sender.test"), KEY + ".pem")
-    done = run_as("root", "openssl", "genrsa", "-out", KEY, "2048")
-    equal(done.returncode, 0, "a key")
-    for path in (KEY, KEY + ".pem"):
-        os.chmod(path, 0o644)
 
 
 @case

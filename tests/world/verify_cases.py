@@ -140,6 +140,18 @@ def logged_at_rcpt_for_the_authenticated(world):
 
 
 @case
+def logged_at_rcpt_for_relay_hosts(world):
+    """MTA_STS_RELAY_HOSTS says whose recipients are looked at"""
+    world.configure(SITE_RELAY_NETS=f"{OURS} : 203.0.114.10",
+                    MTA_STS_RELAY_HOSTS=": 203.0.114.10")
+    _, policy_host = enforced(world)
+    rcpt(OURS)
+    equal(asked(world, policy_host), (0, 0), "questions for another")
+    rcpt("203.0.114.10")
+    equal(asked(world, policy_host), (1, 1), "questions for one of these")
+
+
+@case
 def warmed_at_rcpt_for_ours(world):
     """with MTA_STS_RCPT_LOG = no the cache is warmed for our own clients
     without a wait or a log line, and never for a stranger"""

@@ -6,6 +6,7 @@ import dataclasses
 import ssl
 import warnings
 
+from .certs import STORE
 from .listener import Listener
 
 LINE_MAX = 65536
@@ -22,6 +23,7 @@ class Session:
     tls: str = ""  # "TLSv1.3", or empty: in clear
     cipher: str = ""
     sni: str = ""
+    client: str = ""  # the name in the sender's certificate
     senders: list = dataclasses.field(default_factory=list)
     recipients: list = dataclasses.field(default_factory=list)
     # A sender or recipient went over the wire unprotected.
@@ -43,7 +45,9 @@ class Message:
 class MxServer:
     """starttls: "yes", "none", "454", "501" (or such a reply in full), "drop",
     "garbage".
+    injected: sent in clear right after the answer to STARTTLS.
     version: None, or the only TLS version ("1.1", "1.2", "1.3").
+    asks_certificate: of the sender.
     banner, mail, rcpt: replies other than the usual ones; rcpt may be a
     function of the recipient's address that gives one or None.
     greeting: the name in the answer to EHLO.
@@ -54,7 +58,9 @@ class MxServer:
         self.address = address
         self.certificate = certificate
         self.starttls = "yes"
+        self.injected = ""
         self.version = None
+        self.asks_certificate = False
         self.banner = f"220 {name} ESMTP"
         self.greeting = name
         self.mail = "250 OK"
@@ -92,6 +98,10 @@ class MxServer:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 context.minimum_version = _VERSIONS[self.version]
                 context.maximum_version = _VERSIONS[self.version]
+
+        if self.asks_certificate:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(STORE + "/world-root.pem")
 
         def note_sni(_sock, name, _context):
             session.sni = name or ""
@@ -162,7 +172,8 @@ class _Dialogue:
         if habit[0].isdigit():
             self._say(habit if " " in habit else f"{habit} TLS not available")
             return None
-        self._say("220 go ahead")
+        self._conn.sendall(b"220 go ahead\r\n" +
+                           self._server.injected.encode())
         if habit == "drop":
             return "close"
         if habit == "garbage":
@@ -172,6 +183,8 @@ class _Dialogue:
         self._use(context.wrap_socket(self._conn, server_side=True))
         self._session.tls = self._conn.version()
         self._session.cipher = self._conn.cipher()[0]
+        for pairs in (self._conn.getpeercert() or {}).get("subject", ()):
+            self._session.client = dict(pairs).get("commonName", "")
         return None
 
     def _note(self, kept, argument):
