@@ -340,7 +340,7 @@ cmd_explain(struct tool *t, int argc, char *const argv[])
 	int code;
 
 	(void)argc;
-	if (!tool_open(t))
+	if (!tool_open_cache(t))
 		return EXIT_TROUBLE;
 	x = calloc(1, sizeof *x);
 	if (x == NULL) {

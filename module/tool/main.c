@@ -10,6 +10,7 @@
 #include "quiet.h"
 
 #define BIT(option) (1u << (option))
+#define WIDTH 80u /* columns of a terminal */
 #define EVERYWHERE (BIT(OPT_CONFIG) | BIT(OPT_HELP))
 
 static const struct {
@@ -151,17 +152,38 @@ print_overview(FILE *out)
 		    commands[i].summary);
 }
 
+/* Goes on with a blank and the word, on a new line where this one is full. */
+static void
+print_word(unsigned *column, const char *word)
+{
+	unsigned len = (unsigned)strlen(word);
+
+	if (*column + 1 + len > WIDTH) {
+		(void)printf("\n        %s", word);
+		*column = 8 + len;
+	} else {
+		(void)printf(" %s", word);
+		*column += 1 + len;
+	}
+}
+
 static void
 print_synopsis(const struct command *c)
 {
-	(void)printf("usage: mta-sts %s", c->name);
-	for (unsigned i = 0; i < OPT_N; i++)
-		if ((c->options & BIT(i)) != 0)
-			(void)printf(" [--%s%s%s]", options[i].name,
-			    options[i].value != NULL ? " " : "",
-			    options[i].value != NULL ? options[i].value : "");
-	(void)printf("%s%s\n", c->arguments[0] != '\0' ? " " : "",
-	    c->arguments);
+	unsigned column = (unsigned)printf("usage: mta-sts %s", c->name);
+	char word[32];
+
+	for (unsigned i = 0; i < OPT_N; i++) {
+		if ((c->options & BIT(i)) == 0)
+			continue;
+		(void)snprintf(word, sizeof word, "[--%s%s%s]",
+		    options[i].name, options[i].value != NULL ? " " : "",
+		    options[i].value != NULL ? options[i].value : "");
+		print_word(&column, word);
+	}
+	if (c->arguments[0] != '\0')
+		print_word(&column, c->arguments);
+	(void)putchar('\n');
 }
 
 static void

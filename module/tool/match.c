@@ -26,7 +26,7 @@ cmd_match(struct tool *t, int argc, char *const argv[])
 	int code = EXIT_DONE;
 
 	(void)argc;
-	if (!tool_open(t))
+	if (!tool_open_cache(t))
 		return EXIT_TROUBLE;
 	a = lookup_domain(t->lookup, argv[0], LOOKUP_PLAIN);
 	if (tool_has(t, OPT_JSON))

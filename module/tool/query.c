@@ -77,7 +77,7 @@ print_json(const char *asked, const struct answer *a)
 }
 
 static int
-exit_code(const struct tool *t, const struct answer *a)
+exit_code(const struct answer *a)
 {
 	if (a->status == ANSWER_NOTADOMAIN)
 		return EXIT_NEGATIVE;
@@ -86,18 +86,17 @@ exit_code(const struct tool *t, const struct answer *a)
 	/* dns_failure = defer: the trouble is not ours. */
 	if (strcmp(a->why.word, "dns") == 0)
 		return EXIT_NEGATIVE;
-	return tool_lacks_permission(t) ? tool_trouble(t, &a->why)
-					: EXIT_TROUBLE;
+	return EXIT_TROUBLE;
 }
 
 int
 cmd_query(struct tool *t, int argc, char *const argv[])
 {
-	unsigned flags =
-	    tool_has(t, OPT_NO_CACHE) ? LOOKUP_NO_CACHE : LOOKUP_PLAIN;
+	bool live = tool_has(t, OPT_NO_CACHE);
+	unsigned flags = live ? LOOKUP_NO_CACHE : LOOKUP_PLAIN;
 	int code = EXIT_DONE;
 
-	if (!tool_open(t))
+	if (live ? !tool_open(t) : !tool_open_cache(t))
 		return EXIT_TROUBLE;
 	for (int i = 0; i < argc; i++) {
 		const struct answer *a =
@@ -109,7 +108,7 @@ cmd_query(struct tool *t, int argc, char *const argv[])
 			print_plain(argv[i], a);
 		/* The next look-up may take a while. */
 		(void)fflush(stdout);
-		code = tool_worse(code, exit_code(t, a));
+		code = tool_worse(code, exit_code(a));
 	}
 	return code;
 }

@@ -68,6 +68,8 @@ take_lock(struct rewrite *r, struct sts_error *err)
 		return failed(err, "memory", r->path);
 	}
 	while (!try_lock(r)) {
+		if (errno == EACCES || errno == EPERM)
+			return failed(err, "write", r->path);
 		if (errno != EAGAIN)
 			return failed(err, "write", r->lock_path);
 		if (clock_left(deadline) == 0)

@@ -130,9 +130,10 @@ print_failures(const struct survey *v)
 
 		print_relative(p->expires, v->now, end);
 		print_relative(p->failing_since, v->now, since);
-		(void)printf("    %-28s %-8s %s %s, %s %s%s\n", p->domain,
+		(void)printf("    %-28s %-8s %s%s%s, %s %s%s\n", p->domain,
 		    mode_name(p->mode),
 		    p->failing_since > 0 ? p->word : "not tried",
+		    p->failing_since > 0 ? " " : "",
 		    p->failing_since > 0 ? since : "",
 		    p->expires > v->now ? "ends" : "ended", end,
 		    p->alert ? " ALERT" : "");

@@ -138,13 +138,30 @@ tool_lacks_permission(const struct tool *t)
 		is_denied(file, R_OK | W_OK));
 }
 
+static void
+say_no_permission(const struct tool *t)
+{
+	tool_say("no permission to use the cache in %s: run this as root or "
+		 "as the user the directory belongs to",
+	    t->config.cache_dir);
+}
+
+bool
+tool_open_cache(struct tool *t)
+{
+	if (!tool_open(t))
+		return false;
+	if (!tool_lacks_permission(t))
+		return true;
+	say_no_permission(t);
+	return false;
+}
+
 int
 tool_trouble(const struct tool *t, const struct sts_error *err)
 {
 	if (tool_lacks_permission(t))
-		tool_say("no permission to use the cache in %s: run this as "
-			 "root or as the user the directory belongs to",
-		    t->config.cache_dir);
+		say_no_permission(t);
 	else
 		tool_say("%s (%s)", err->text, err->word);
 	return EXIT_TROUBLE;

@@ -71,6 +71,9 @@ struct command {
  * configuration goes to stderr (for_exim: to syslog) and is no reason to
  * stop, unless --config names a file that is not there. */
 bool tool_open(struct tool *t) STS_CHECKED;
+/* The same for what tells what Exim would do, which depends on the cache: a
+ * live answer to one who may not see that could be another, so he is told. */
+bool tool_open_cache(struct tool *t) STS_CHECKED;
 void tool_close(struct tool *t); /* also when it was not opened */
 struct cache *tool_cache(struct tool *t);
 /* Seconds after which a look-up must have come to its end. */

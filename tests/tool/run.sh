@@ -154,8 +154,8 @@ policy()
 }
 
 # --- the command line ----------------------------------------------------------
-commands='query match list show purge refresh status config check-policy check-record check-mx
-explain history except export import version lookup mode prefetch event'
+commands=$(sed -n 's/^int cmd_\([a-z_]*\)(.*/\1/p' \
+	"$root/module/tool/commands.h" | tr _ -)
 
 usage()
 {
@@ -315,11 +315,20 @@ for k in o[0]['values'])"
 
 pages()
 {
-	local c page=$root/module/man/mta-sts.8 text
+	local c option page=$root/module/man/mta-sts.8 text
 
 	text=$(<"$page")
 	for c in $commands; do
-		has "the page has $c" "^\.It Cm $c( |\$)" "$text"
+		has "the page has $c" "^\.It (Xo )?Cm $c( |\$)" "$text"
+		run "$c" --help
+		is "$c --help is short and narrow" "0 1" \
+		    "$code $(awk 'length > 80 { n++ }
+		        END { print n == 0 && NR <= 25 }' <<<"$out")"
+		for option in $(sed -n 's/^    --\([a-z-]*\).*/\1/p' \
+		    <<<"$out"); do
+			has "the page has --$option, of $c" "Fl -$option( |\$)" \
+			    "$text"
+		done
 	done
 	# What error_set() is given as a word, there or by a table.
 	out=$("$python" - "$root" "$page" <<-'END'

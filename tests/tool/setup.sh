@@ -353,12 +353,16 @@ completes()
 
 completion()
 {
-	local all command
+	local all command options
 
 	all=$(completes mta-sts '')
 	for command in $(/usr/sbin/mta-sts --help |
 	    sed -n 's/^    \([a-z-]*\) .*/\1/p'); do
 		has "completion knows $command" "(^| )$command( |\$)" "$all"
+		options=$(/usr/sbin/mta-sts "$command" --help |
+		    sed -n 's/^    \(--[a-z-]*\).*/\1/p' | paste -sd ' ')
+		is "and its options" "$options" \
+		    "$(completes mta-sts "$command" --)"
 	done
 	is "no more than that" "$(/usr/sbin/mta-sts --help | grep -c '^    [a-z]')" \
 	    "$(wc -w <<<"$all" | tr -d ' ')"

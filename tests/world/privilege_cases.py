@@ -7,8 +7,10 @@ import signal
 import subprocess
 
 from delivery_cases import enforced
-from parts.case import case, contains, equal, eventually, wrong_files
+from parts.case import (case, contains, equal, eventually, lacks,
+                        wrong_files)
 from parts.exim import CACHE, PROGRAM, USER, call
+from parts.world import policy_text
 
 TOOL = "/usr/sbin/mta-sts"
 
@@ -171,3 +173,75 @@ def strangers_get_live_answers(world):
     line = world.exim.expand(call("mta_sts_lookup", "enforce.test"),
                              "nobody").stdout
     contains(line, "mode=tempfail", "without a policy host")
+
+
+# Exit codes for root, for Exim's user and for somebody else.
+FOR_OWNER = (0, 0, 3)
+FOR_ROOT = (0, 3, 3)
+FOR_ALL = (0, 0, 0)
+COMMANDS = (
+    (FOR_OWNER, "query good.test"),
+    (FOR_OWNER, "match good.test mx1.good.test"),
+    (FOR_OWNER, "explain --connect good.test"),
+    (FOR_OWNER, "list"),
+    (FOR_OWNER, "list --absences"),
+    (FOR_OWNER, "show good.test"),
+    (FOR_OWNER, "history good.test"),
+    (FOR_OWNER, "export"),
+    (FOR_OWNER, "import /tmp/dump"),
+    (FOR_OWNER, "refresh"),
+    (FOR_OWNER, "refresh good.test"),
+    (FOR_OWNER, "status"),
+    (FOR_OWNER, "status --json --check-file"),
+    (FOR_OWNER, "status --check"),
+    (FOR_ROOT, "except late.test testing --until +7d --why ticket"),
+    (FOR_ALL, "except"),
+    (FOR_ALL, "except late.test"),
+    (FOR_ROOT, "except --remove late.test"),
+    (FOR_ALL, "query --no-cache good.test"),
+    (FOR_ALL, "config"),
+    (FOR_ALL, "check-policy /tmp/policy"),
+    (FOR_ALL, "check-record v=STSv1;id=1"),
+    (FOR_ALL, "check-mx mx1.good.test *.good.test"),
+    (FOR_ALL, "version"),
+    (FOR_ALL, "--help"),
+    (FOR_OWNER, "purge good.test"),
+    (FOR_OWNER, "purge --expired"),
+    (FOR_OWNER, "purge --all"),
+)
+
+
+def dump_of(world):
+    """What export prints, and a policy text, where everybody may read it."""
+    for path, text in (("/tmp/dump", world.tool("export").stdout),
+                       ("/tmp/policy", policy_text("none"))):
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text)
+        os.chmod(path, 0o644)
+
+
+@case
+def who_may_what(world):
+    """each command works for whom it should, and somebody else is told that
+    he has no permission, and gets exit 3"""
+    world.mail_host("mx1.good.test")
+    world.mx("good.test", "mx1.good.test")
+    world.policy("good.test", "enforce", "mx1.good.test")
+    world.tool("query", "good.test")
+    world.tool("refresh")
+    dump_of(world)
+    for codes, command in COMMANDS:
+        for code, user in zip(codes, ("root", USER, "nobody")):
+            # What the one before has purged, or removed.
+            if "purge" in command:
+                world.tool("query", "good.test")
+            if "late.test" in command:
+                world.tool("except", "late.test", "testing")
+            done = world.tool(*command.split(), user=user)
+            told = done.stdout + done.stderr
+            equal(done.returncode, code, f"{user}: {command}: {told}")
+            if code == 3:
+                contains(told, "no permission", f"{user}: {command}")
+                lacks(told, "enforce (", f"{user}: {command}")
+    for path in ("/tmp/dump", "/tmp/policy"):
+        os.unlink(path)
