@@ -14,7 +14,8 @@ CASES = ("delivery_cases", "outage_cases", "privilege_cases",
          "hostile_cases", "tls_cases", "attack_cases", "dane_cases",
          "defence_cases", "debian_cases",
          "verify_cases", "config_cases", "fault_cases", "queue_cases",
-         "explain_cases", "manual_cases", "abi_cases", "refresh_cases")
+         "explain_cases", "manual_cases", "abi_cases", "refresh_cases",
+         "systemd_cases")
 
 
 def main():
