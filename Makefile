@@ -95,7 +95,9 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
 
-# Small programs that the scripts of the test world run.
+# Small programs that the scripts of the test world run; one has a clock for
+# the module that it loads.
+$(B)/tests/world/asker: private override LDFLAGS += -rdynamic
 $(B)/tests/world/%: $(B)/tests/world/%.o $(call obj,$(core))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
@@ -214,6 +216,12 @@ deb:
 check-deb: deb
 	tests/deb/run
 
+# The module among 32 processes, kills and jumps of the clock, for a minute.
+SOAK_SECONDS ?= 60
+soak: deps
+	$(MAKE) all unit-bin
+	tests/world/enter $(PYTHON) tests/world/soak.py $(SOAK_SECONDS)
+
 # Every allocation of every unit test fails once.
 torture:
 	tests/install-deps
@@ -226,7 +234,7 @@ torture-bin: $(B)/tests/torture/memory \
     $(patsubst tests/unit/%.c,$(B)/tests/torture/%, \
 	$(filter-out %/test_cache_faults.c,$(units)))
 
-.PHONY: fuzz fuzz-bin torture torture-bin
+.PHONY: fuzz fuzz-bin soak torture torture-bin
 
 # --- install -------------------------------------------------------------------
 fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl)

@@ -11,8 +11,8 @@ from parts.exim import describe, has_dlfunc
 from parts.world import World, install
 
 CASES = ("delivery_cases", "outage_cases", "privilege_cases",
-         "hostile_cases", "tls_cases", "attack_cases", "dane_cases",
-         "defence_cases", "debian_cases",
+         "hostile_cases", "storm_cases", "tls_cases", "attack_cases",
+         "dane_cases", "defence_cases", "debian_cases",
          "verify_cases", "config_cases", "fault_cases", "queue_cases",
          "explain_cases", "manual_cases", "abi_cases", "refresh_cases",
          "systemd_cases")

@@ -2,6 +2,7 @@
 """Every fault that TLS can have at a mail host, under an enforce and under a
 testing policy."""
 
+import os
 import re
 import time
 
@@ -201,6 +202,7 @@ def only_bounced_after_the_retry_time(world):
     eventually(lambda: all(who in read(mailbox) for who in domains),
                "every recipient in a bounce")
     bounces = " ".join(read(mailbox).split())
+    os.unlink(mailbox)
     for who, why in domains.items():
         last = [line for line in lines if f" {who}" in line][-2:]
         contains(last[1], f"** {who}: retry timeout exceeded", "the end")

@@ -13,6 +13,7 @@ import time
 import traceback
 
 from .exim import CACHE, USER, Skipped
+from .left import all_left
 
 LIMIT = 60  # seconds for a case that does not say otherwise
 _CASES = []
@@ -76,6 +77,17 @@ def _always(function, world, crashes):
     if not function.panics:
         equal(world.exim.paniclog(), "", "panic log")
     equal(wrong_files(), [], "cache files not Exim's alone")
+    left = []
+
+    def nothing():
+        left[:] = all_left()
+        return not left
+
+    # What was started in the background ends in its own time.
+    try:
+        eventually(nothing, "", 20)
+    except AssertionError as error:
+        raise AssertionError(f"left behind: {left}") from error
 
 
 def _run_one(function, world):

@@ -15,6 +15,12 @@ from cryptography.x509.oid import NameOID
 DAY = datetime.timedelta(days=1)
 STORE = "/etc/ssl/certs"
 
+
+
+def _other_names(count):
+    return [f"{number}.{'x' * 50}.test" for number in range(count)]
+
+
 # Names in the certificate as a function of the host's, None: a CN only.
 _NAMES = {
     "wrong-name": lambda host: ["elsewhere.test"],
@@ -23,6 +29,8 @@ _NAMES = {
     "wildcard-two": lambda host: ["*." + host.split(".", 2)[2]],
     "wildcard-partial": lambda host: [host[0] + "*." +
                                       host.partition(".")[2]],
+    "large": lambda host: [host] + _other_names(500),
+    "huge": lambda host: [host] + _other_names(8000),
 }
 # In the place of the host's name as CN.
 _COMMON_NAMES = {"wrong-name": "elsewhere.test",
@@ -102,6 +110,15 @@ class Certs:
                 with open(path, "wb") as out:
                     out.write(leaf.key_pem() + leaf.pem())
                     out.write(b"".join(issuer.pem() for issuer in chain))
+        return path
+
+    def many(self, hosts):
+        """The same for a good certificate of all these hosts."""
+        path = os.path.join(self._dir, f"{hosts[0]}.many.pem")
+        leaf = _Key(hosts[0], self._middle, False, hosts, (-2, 30),
+                    self._leaf_key)
+        with open(path, "wb") as out:
+            out.write(leaf.key_pem() + leaf.pem() + self._middle.pem())
         return path
 
     def certificate(self, host, kind="good"):

@@ -32,7 +32,9 @@ class DnsServer:
     """records[name, type] is a list of data, changeable at any time.
 
     faults[name, type] (or faults[name], for all types): "servfail",
-    "refused", "nxdomain", "silence", "garbage", or seconds of delay.
+    "refused", "nxdomain", "silence", "garbage", "cut" (half of the answer),
+    "question" (an answer to another one), "flood" (64 KiB by TCP), or seconds
+    of delay.
     secure is a set of domains whose names are answered with the AD bit.
     queries counts what was asked, by (name, type).
     """
@@ -108,8 +110,16 @@ class DnsServer:
             return None
         if fault == "garbage":
             return packet[:2] + b"\x81\x80" + b"\xff" * 40
+        if fault == "question":
+            query.q.qname = dnslib.DNSLabel("other." + name)
+            name = "other." + name
         reply = self._reply(query, name, kind, fault)
-        return self._fit(query, reply, over_udp)
+        if fault == "flood":
+            for place in range(230):
+                reply.add_answer(RR(name, QTYPE.TXT, ttl=TTL,
+                                    rdata=dnslib.TXT(f"{place:0>255}")))
+        packet = self._fit(query, reply, over_udp)
+        return packet[:len(packet) // 2] if fault == "cut" else packet
 
     def _reply(self, query, name, kind, fault):
         reply = query.reply(ra=1, aa=0)

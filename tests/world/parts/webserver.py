@@ -26,8 +26,8 @@ class PolicyHost:
     """Answers every request with what its attributes say just then.
 
     body is bytes or text; raw, when set, is sent instead of a whole HTTP
-    answer; delay is seconds before an answer; stall keeps the connection
-    open and silent after the answer's head.
+    answer, or called with the TLS socket; delay is seconds before an answer;
+    stall keeps the connection open and silent after the answer's head.
     """
 
     def __init__(self, name, address, certs, body="", certificate="good"):
@@ -57,12 +57,16 @@ class PolicyHost:
             self._listener.close()
             self._listener = None
 
+    def chain(self):
+        """The path of its certificates and their key."""
+        return self._certs.pem(self.name, self.certificate)
+
     def _serve(self, conn, peer):
         with self._lock:
             self.connections += 1
         seen = {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._certs.pem(self.name, self.certificate))
+        context.load_cert_chain(self.chain())
         context.sni_callback = lambda _s, name, _c: seen.update(sni=name)
         with context.wrap_socket(conn, server_side=True) as tls:
             request = self._read(tls, seen.get("sni"), peer)
@@ -86,6 +90,9 @@ class PolicyHost:
         return Request(sni, lines[0], headers, peer_process(peer))
 
     def _answer(self, tls):
+        if callable(self.raw):
+            self.raw(tls)
+            return
         if self.raw is not None:
             tls.sendall(self.raw)
             return

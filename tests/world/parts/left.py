@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What must not be left of us when a look-up is over: processes, locks,
+temporary files."""
+
+import contextlib
+import os
+import pwd
+import re
+
+from .exim import CACHE, USER
+
+# What the cache directory may hold; anything else is half a file of ours.
+_KEPT = re.compile(r"(policies|absent|history)\.tdb(\.1|\.damaged)?|lock"
+                   r"|refresh\.json")
+_OURS = re.compile(r"mta-sts(-fetch)?$")
+_PUBLIC = ("/tmp", "/var/tmp", "/dev/shm")
+_STAT = re.compile(r"(\d+) \((.*)\) (\S)", re.S)
+
+
+def _processes():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/stat", encoding="utf-8",
+                      errors="replace") as text:
+                yield _STAT.match(text.read()).groups()
+
+
+def processes():
+    """Ours that still run, and any that nobody has reaped."""
+    return [f"{name} {pid} ({state})" for pid, name, state in _processes()
+            if state == "Z" or _OURS.match(name)]
+
+
+def _files():
+    """The cache's files as /proc/locks names them, with their names."""
+    for name in os.listdir(CACHE):
+        with contextlib.suppress(OSError):
+            seen = os.lstat(os.path.join(CACHE, name))
+            major, minor = os.major(seen.st_dev), os.minor(seen.st_dev)
+            yield f"{major:02x}:{minor:02x}:{seen.st_ino}", name
+
+
+def locks():
+    """Locks that somebody holds on files of the cache."""
+    names = dict(_files())
+    with open("/proc/locks", encoding="ascii") as lines:
+        held = re.findall(r"^(.* ([0-9a-f]+:[0-9a-f]+:\d+) .*)$",
+                          lines.read(), re.M)
+    return [f"lock on {names[file]}: {line}" for line, file in held
+            if file in names]
+
+
+def files():
+    """Half-made files in the cache, and files of our users elsewhere."""
+    left = [name for name in os.listdir(CACHE) if not _KEPT.fullmatch(name)]
+    users = {pwd.getpwnam(name).pw_uid for name in (USER, "nobody")}
+    for place in _PUBLIC:
+        for name in os.listdir(place):
+            path = os.path.join(place, name)
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_uid in users:
+                    left.append(path)
+    return left
+
+
+def all_left():
+    return processes() + locks() + files()
