@@ -56,36 +56,6 @@ answer_match(const struct answer *a, const char *host)
 	return match_host(a->mx, host) ? "match" : "mismatch";
 }
 
-static bool
-is_domain_char(char c)
-{
-	return ascii_is_alnum(c) || c == '.' || c == '-';
-}
-
-static bool
-is_mx_char(char c)
-{
-	return is_domain_char(c) || c == '*' || c == ':';
-}
-
-static bool
-is_line_char(char c)
-{
-	return is_mx_char(c) || c == ' ' || c == '_' || c == '=' || c == '!' ||
-	    c == '^' || c == '$' || c == '[' || c == ']' || c == '+';
-}
-
-/* These loops are a good part of a warm look-up: the compiler makes one of
- * each call. */
-static inline bool
-holds_only(const char *s, bool (*is_good)(char))
-{
-	for (; *s != '\0'; s++)
-		if (!is_good(*s))
-			return false;
-	return true;
-}
-
 static void
 add_pair(struct text *t, const char *key, const char *value)
 {
@@ -128,11 +98,13 @@ write_line(struct text *t, const struct answer *a)
  * blank, quote, backslash, brace or dollar.  The rest of the line is ours, and
  * the regular expressions' dollar its most doubtful character. */
 static bool
-is_good_line(const struct text *t, const struct answer *a)
+is_good_line(const struct text *t, const struct answer *a, size_t mx_len)
 {
-	return !t->full && holds_only(a->domain, is_domain_char) &&
-	    holds_only(a->id, ascii_is_alnum) &&
-	    holds_only(a->mx, is_mx_char) && holds_only(t->buf, is_line_char);
+	return !t->full &&
+	    ascii_all_of(a->domain, strlen(a->domain), ASCII_DOMAIN) &&
+	    ascii_all_of(a->id, strlen(a->id), ASCII_ALNUM) &&
+	    ascii_all_of(a->mx, mx_len, ASCII_MX) &&
+	    ascii_all_of(t->buf, t->len, ASCII_LINE);
 }
 
 /* Every pattern of mx grows by its regular expression in the ignore list:
@@ -163,7 +135,7 @@ answer_new(const struct answer *draft, struct bytes mx)
 	a->line = p;
 	text_init(&line, p, room);
 	write_line(&line, a);
-	if (is_good_line(&line, a))
+	if (is_good_line(&line, a, mx.len))
 		return a;
 	a->tempfail = true;
 	a->status = ANSWER_ERROR;

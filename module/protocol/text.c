@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* text.c - an append-only buffer with a limit. */
 #include "text.h"
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,22 +24,6 @@ has_room(struct text *t, size_t len)
 	if (len >= t->cap - t->len)
 		t->full = true;
 	return !t->full;
-}
-
-void
-text_add(struct text *t, const char *s)
-{
-	text_add_bytes(t, s, strlen(s));
-}
-
-void
-text_add_bytes(struct text *t, const char *p, size_t len)
-{
-	if (len == 0 || !has_room(t, len))
-		return;
-	memcpy(t->buf + t->len, p, len);
-	t->len += len;
-	t->buf[t->len] = '\0';
 }
 
 /* In decimal.  Much cheaper than text_addf(). */
@@ -85,4 +70,36 @@ text_add_foreign(struct text *t, const char *p, size_t len, size_t max)
 		t->buf[t->len++] = (char)(ascii_is_print(p[i]) ? p[i] : '?');
 	t->buf[t->len] = '\0';
 	text_add(t, end);
+}
+
+enum {
+	N = ASCII_LINE,
+	S = ASCII_LINE | ASCII_MX, /* star */
+	P = S | ASCII_DOMAIN, /* point */
+	H = P | ASCII_WORD, /* hyphen */
+	L = H | ASCII_ALNUM,
+	U = ASCII_LINE | ASCII_DOMAIN | ASCII_ALNUM
+};
+
+/* The sets that a character is in, by its code.  What comes before the blank
+ * and after 'z' is in none. */
+/* clang-format off */
+static const unsigned char sets_of[256] = {
+	[0x20] = N, N, 0, 0, N, 0, 0, 0, 0, 0, S, N, 0, H, P, 0,
+	[0x30] = L, L, L, L, L, L, L, L, L, L, S, 0, 0, N, 0, 0,
+	[0x40] = 0, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U,
+	[0x50] = U, U, U, U, U, U, U, U, U, U, U, N, 0, N, N, N,
+	[0x60] = 0, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L,
+	[0x70] = L, L, L, L, L, L, L, L, L, L, L,
+};
+/* clang-format on */
+
+bool
+ascii_all_of(const char *p, size_t len, enum ascii_set set)
+{
+	unsigned char common = UCHAR_MAX;
+
+	for (size_t i = 0; i < len; i++)
+		common &= sets_of[(unsigned char)p[i]];
+	return (common & set) != 0;
 }

@@ -137,38 +137,10 @@ entry_encode(const struct entry *e, const char *key, char *buf)
 	put(buf, AT_TRIAL_SUM, trial_checksum(buf, key), 8);
 }
 
+/* A string of at most max characters of that set, in 32 bytes. */
 static bool
-is_mx_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-	    c == '-' || c == '*' || c == ':' || c == '_';
-}
-
-static bool
-is_word_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-static bool
-is_id_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	    (c >= 'A' && c <= 'Z');
-}
-
-static bool
-all_of(const char *p, size_t len, bool (*ok)(char))
-{
-	for (size_t i = 0; i < len; i++)
-		if (!ok(p[i]))
-			return false;
-	return true;
-}
-
-/* A string of at most max characters, all of them ok(), in 32 bytes. */
-static bool
-get_string(const char *buf, size_t at, size_t max, char *out, bool (*ok)(char))
+get_string(const char *buf, size_t at, size_t max, char *out,
+    enum ascii_set set)
 {
 	size_t n = strnlen(buf + at, 32);
 
@@ -176,7 +148,7 @@ get_string(const char *buf, size_t at, size_t max, char *out, bool (*ok)(char))
 		return false;
 	memcpy(out, buf + at, n);
 	out[n] = '\0';
-	return all_of(out, n, ok);
+	return ascii_all_of(out, n, set);
 }
 
 static bool
@@ -226,7 +198,8 @@ fields_are_sane(const struct entry *e)
 {
 	return (e->kind == ENTRY_POLICY || e->kind == ENTRY_ABSENCE ||
 		   e->kind == ENTRY_DAMAGED) &&
-	    e->mode <= STS_ENFORCE && e->max_age <= STS_AGE_MAX && all_of(e->mx.p, e->mx.len, is_mx_char);
+	    e->mode <= STS_ENFORCE && e->max_age <= STS_AGE_MAX &&
+	    ascii_all_of(e->mx.p, e->mx.len, ASCII_MX);
 }
 
 /* A touch that was killed half-way leaves some of the old times with some of
@@ -242,9 +215,9 @@ read_touched(const char *buf, const char *key, struct entry *e)
 	e->used_at = get_time(buf, AT_USED);
 	return e->trial.outcome <= STS_SYSTEM &&
 	    get_string(buf, AT_FAILED_ID, STS_ID_MAX, e->trial.failed_id,
-		is_id_char) &&
+		ASCII_ALNUM) &&
 	    get_string(buf, AT_FAILED_WORD, STS_WORD_MAX,
-		e->trial.failed_word, is_word_char);
+		e->trial.failed_word, ASCII_WORD);
 }
 
 static bool
@@ -253,7 +226,7 @@ read_fields(const char *buf, const char *key, struct entry *e)
 	e->kind = (enum entry_kind)buf[AT_MAGIC + 3];
 	read_policy(buf, e);
 	return fields_are_sane(e) &&
-	    get_string(buf, AT_ID, STS_ID_MAX, e->id, is_id_char) &&
+	    get_string(buf, AT_ID, STS_ID_MAX, e->id, ASCII_ALNUM) &&
 	    read_touched(buf, key, e);
 }
 
