@@ -48,8 +48,9 @@ B := build
 # and answer, and what holds us then.
 guard := module/net/address.c module/net/fetch_head.c \
 	module/net/fetch_filter.c module/net/fetch_sandbox.c
-# The tool's alone: nothing that Exim loads makes processes like itself.
-forks := module/net/workers.c
+# The tool's alone: nothing that Exim loads makes processes like itself, or
+# sends reports.
+forks := module/net/workers.c module/net/post.c
 core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
 	$(filter-out module/net/fetch_%.c $(guard) $(forks), \
 	$(wildcard module/net/*.c))

@@ -42,13 +42,16 @@ close_above_2(void)
 }
 
 bool
-become_bare(int out, int why)
+become_bare(int in, int out, int why)
 {
+	const int wanted[] = { in, out, why };
 	int null = open("/dev/null", O_RDWR);
 
-	if (null < 0 || dup2(null, 0) < 0 ||
-	    dup2(out < 0 ? 0 : out, 1) < 0 || dup2(why < 0 ? 0 : why, 2) < 0)
+	if (null < 0)
 		return false;
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(wanted[fd] < 0 ? null : wanted[fd], fd) < 0)
+			return false;
 	close_above_2();
 	(void)umask(077);
 	return chdir("/") == 0;

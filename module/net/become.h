@@ -13,9 +13,9 @@
 /* Whether root is one of the three user ids, and so can be had back. */
 bool become_may_root(void);
 
-/* 0 on /dev/null, 1 and 2 on the descriptors given (above 2; -1: /dev/null),
- * every other one closed, cwd /, umask 077. */
-bool become_bare(int out, int why) STS_CHECKED;
+/* 0, 1 and 2 on the descriptors given (above 2; -1: /dev/null), every other
+ * one closed, cwd /, umask 077. */
+bool become_bare(int in, int out, int why) STS_CHECKED;
 
 /* Nobody but uid and gid (never 0) when there is a way to root, else whoever
  * we are; without capabilities, without a way to anything more, by exec

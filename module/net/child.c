@@ -63,7 +63,8 @@ static _Noreturn void
 be_child(const struct child *c, int out, int why, pid_t parent)
 {
 	(void)setpgid(0, 0);
-	if (!default_signals() || !become_bare(out, why))
+	if (!default_signals() ||
+	    !become_bare(c->in > 2 ? c->in : -1, out, why))
 		_exit(CHILD_EXIT_EXEC);
 	if (!become_user(c->uid, c->gid) || !become_limited() ||
 	    !die_with(parent))
@@ -77,7 +78,7 @@ be_parent_of_detached(const char *const *argv, uid_t uid, gid_t gid)
 {
 	pid_t pid;
 
-	if (!default_signals() || !become_bare(-1, -1) || setsid() < 0)
+	if (!default_signals() || !become_bare(-1, -1, -1) || setsid() < 0)
 		_exit(CHILD_EXIT_EXEC);
 	if (!become_user(uid, gid))
 		_exit(CHILD_EXIT_RIGHTS);

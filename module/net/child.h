@@ -18,6 +18,7 @@ struct child {
 	uid_t uid; /* who it becomes when we are root; never 0 */
 	gid_t gid;
 	int64_t deadline; /* clock.h; then its whole process group is killed */
+	int in; /* what it reads from fd 0, above 2; 0: /dev/null */
 	char *out; /* what it writes to fd 1 ... */
 	size_t out_cap;
 	char *why; /* ... and to fd 2, cut at why_cap */
@@ -33,8 +34,8 @@ struct child_end {
 	int signal; /* 0 when it exited */
 };
 
-/* fork, then in the child: default signals, own process group, 0 on
- * /dev/null, 1 and 2 on pipes, every other descriptor closed, cwd /, umask 077,
+/* fork, then in the child: default signals, own process group, 0 on c->in,
+ * 1 and 2 on pipes, every other descriptor closed, cwd /, umask 077,
  * resource limits, when we are root setgroups + setresgid + setresuid and a
  * check that there is no way back, no_new_privs, empty environment, exec.
  * Waits for the end within the deadline, reaps it whatever SIGCHLD says, and

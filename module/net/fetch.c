@@ -8,12 +8,12 @@
 #include "../store/clock.h"
 #include "child.h"
 
-#define ARGS_MAX 12u
+#define ARGS_MAX 14u
 #define WHY_CAP 512u /* more than a word and a text */
 
 /* The helper ends by itself a little before it is killed: only it can tell
  * what it was waiting for. */
-#define MARGIN_MS 100
+#define MARGIN_MS 250
 
 #define SECONDS_MAX 16u /* bytes; "3600.000" */
 
@@ -50,6 +50,10 @@ fill_args(const char *argv[ARGS_MAX], const struct fetch_options *o,
 		argv[n++] = "--allow-private";
 	if (o->smtp)
 		argv[n++] = "--smtp";
+	if (o->post != NULL) {
+		argv[n++] = "--post";
+		argv[n++] = o->post;
+	}
 	argv[n++] = "--";
 	argv[n++] = domain;
 	argv[n] = NULL;
@@ -158,6 +162,7 @@ fetch_policy(const struct fetch_options *o, const char *domain,
 		.uid = o->uid,
 		.gid = o->gid,
 		.deadline = deadline,
+		.in = o->post != NULL ? o->in : 0,
 		.out = body,
 		.out_cap = cap,
 		.why = why,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fetch.h - get a policy text over HTTPS (RFC 8461 3.3) by the helper
- * mta-sts-fetch, and what the two say to each other.
+ * mta-sts-fetch, and what the two say to each other.  It is the project's only
+ * client of HTTPS and TLS, so it also looks at mail hosts and delivers
+ * reports.
  *
  * The helper prints the body on fd 1 and exits 0; or it prints nothing there,
  * one line "word: text" on fd 2, and exits with one of the codes below. */
@@ -19,12 +21,16 @@ enum fetch_exit {
 	FETCH_EXIT_SYSTEM = 3 /* STS_SYSTEM: no memory, no CA directory */
 };
 
+#define FETCH_POST_MAX 10485760u /* bytes */
+
 struct fetch_options {
 	const char *helper; /* absolute path of mta-sts-fetch */
 	const char *ca_file; /* PEM; NULL: none */
 	const char *ca_path; /* hashed directory; NULL: none */
 	bool allow_private_addresses;
 	bool smtp; /* see below */
+	const char *post; /* see below; a media type, or NULL */
+	int in; /* the file to post, open above 2, at its beginning */
 	uid_t uid; /* who the helper becomes when we are root */
 	gid_t gid;
 };
@@ -44,7 +50,11 @@ struct fetch_options {
  * "ADDRESS TLS-VERSION CIPHER" when it offers STARTTLS with a certificate that
  * an enforce policy wants (RFC 8461 4.2); else STS_FETCH ("connect",
  * "timeout", "smtp-reply", "no-starttls", "starttls-refused", "tls", ...) or
- * STS_CERT as above. */
+ * STS_CERT as above.
+ *
+ * With o->post domain is "https://HOST/PATH" instead, and what stands in the
+ * file o->in (FETCH_POST_MAX bytes at most) is posted there (RFC 8460 5.4).
+ * STS_OK, with *len 0: the answer's code was 2xx; else as above. */
 enum sts_status fetch_policy(const struct fetch_options *o, const char *domain,
     int64_t deadline, char *body, size_t cap, size_t *len,
     struct sts_error *err) STS_CHECKED;

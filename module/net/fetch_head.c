@@ -101,6 +101,19 @@ note_encoding(struct fetch_head *h, struct bytes value)
 		h->encoded = true;
 }
 
+static bool
+is_good_code(const struct fetch_head *h)
+{
+	return h->code == 200 ||
+	    (h->to_post && h->code > 200 && h->code <= 299);
+}
+
+static const char *
+who(const struct fetch_head *h)
+{
+	return h->to_post ? "the report's host" : "the policy host";
+}
+
 enum sts_status
 fetch_head_code(const struct fetch_head *h, struct sts_error *err)
 {
@@ -110,13 +123,13 @@ fetch_head_code(const struct fetch_head *h, struct sts_error *err)
 	/* RFC 8461 3.3: 3xx is not followed; only 200 has a policy. */
 	if (h->code >= 300 && h->code <= 399)
 		return error_set(err, STS_FETCH, "redirect",
-		    "the policy host redirects (HTTP status %u)", h->code);
-	if (h->code < 200 || h->code == 200)
+		    "%s redirects (HTTP status %u)", who(h), h->code);
+	if (h->code < 200 || is_good_code(h))
 		return STS_OK;
 	text_init(&t, word, sizeof word);
 	text_addf(&t, "http-%u", h->code);
 	return error_set(err, STS_FETCH, word,
-	    "the policy host answers with HTTP status %u", h->code);
+	    "%s answers with HTTP status %u", who(h), h->code);
 }
 
 static enum sts_status
@@ -126,9 +139,12 @@ judge(struct fetch_head *h, struct sts_error *err)
 
 	if (status != STS_OK || (h->code >= 100 && h->code <= 199))
 		return status;
-	if (h->code != 200)
+	if (!is_good_code(h))
 		return error_set(err, STS_FETCH, "http-protocol",
-		    "the policy host's answer has no HTTP status");
+		    "the answer of %s has no HTTP status", who(h));
+	h->passed = h->to_post;
+	if (h->passed)
+		return STS_OK;
 	/* RFC 8461 3.2: the media type is text/plain. */
 	if (h->types == 0)
 		return error_set(err, STS_FETCH, "content-type",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fetch_head.h - the head of an HTTP answer: may its body be a policy
- * (RFC 8461 3.2, 3.3)?  Pure. */
+ * (RFC 8461 3.2, 3.3), or was a report taken (RFC 8460 5.4)?  Pure. */
 #ifndef FETCH_HEAD_H
 #define FETCH_HEAD_H
 
@@ -10,6 +10,7 @@
 #define FETCH_TYPE_MAX 255u /* bytes of a Content-Type */
 
 struct fetch_head {
+	bool to_post; /* any 2xx will do, and nothing else counts */
 	size_t len; /* bytes so far, of all heads */
 	unsigned code; /* of the last status line; 0: none yet */
 	unsigned types; /* Content-Type lines */
@@ -25,7 +26,7 @@ struct fetch_head {
 enum sts_status fetch_head_line(struct fetch_head *h, const char *p, size_t len,
     struct sts_error *err) STS_CHECKED;
 
-/* Whether the answer so far has a code other than 200: that says more than
+/* Whether the answer so far has a code that will not do: that says more than
  * what else may be wrong with it.  STS_OK when not. */
 enum sts_status fetch_head_code(const struct fetch_head *h,
     struct sts_error *err) STS_CHECKED;

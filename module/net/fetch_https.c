@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fetch_https.c - GET a policy by libcurl, with all that a web client does
- * for its user's comfort switched off. */
+/* fetch_https.c - GET a policy or POST a report by libcurl, with all that a
+ * web client does for its user's comfort switched off. */
 #include "fetch_https.h"
 #include <curl/curl.h>
 #include <stdio.h>
@@ -13,11 +13,9 @@
 #include "fetch_head.h"
 #include "fetch_tls.h"
 
-#define PATH "/.well-known/mta-sts.txt" /* RFC 8461 3.3 */
-#define URL_MAX (sizeof "https://" PATH + STS_DOMAIN_MAX)
 #define PIN_MAX (STS_DOMAIN_MAX + sizeof(struct fetch_try) + 8)
 
-/* One GET, from the addresses of one try. */
+/* One request, to the addresses of one try. */
 struct transfer {
 	const struct fetch_request *request;
 	size_t number; /* of the try */
@@ -53,6 +51,9 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	struct fetch_body *b = t->body;
 	size_t len = size * n;
 
+	/* What is said to a report is for its host's own people. */
+	if (t->head.to_post)
+		return t->head.passed ? 0 : len;
 	if (len > sizeof b->p - b->len) {
 		t->status = error_set(t->err, STS_FETCH, "too-large",
 		    "the policy exceeds %zu bytes", sizeof b->p);
@@ -114,15 +115,14 @@ set_pointer(struct setup *s, CURLoption option, void *value)
 
 /* RFC 8461 3.3: https and nothing else, no redirect, no cache. */
 static void
-set_http(struct setup *s, const char *url)
+set_http(struct setup *s, const struct fetch_request *r)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
 	set_text(s, CURLOPT_PROTOCOLS_STR, "https");
 #else
 	set_long(s, CURLOPT_PROTOCOLS, CURLPROTO_HTTPS);
 #endif
-	set_text(s, CURLOPT_URL, url);
-	set_long(s, CURLOPT_HTTPGET, 1);
+	set_text(s, CURLOPT_URL, r->url);
 	set_long(s, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	set_long(s, CURLOPT_HTTP09_ALLOWED, 0);
 	set_long(s, CURLOPT_FOLLOWLOCATION, 0);
@@ -132,9 +132,30 @@ set_http(struct setup *s, const char *url)
 	set_text(s, CURLOPT_PROXY, "");
 	set_text(s, CURLOPT_NOPROXY, "*");
 	set_text(s, CURLOPT_USERAGENT, "exim-mta-sts/" MTA_STS_VERSION);
+}
+
+static void
+set_size(struct setup *s, CURLoption option, size_t size)
+{
 	if (s->code == CURLE_OK)
-		s->code = curl_easy_setopt(s->curl, CURLOPT_MAXFILESIZE_LARGE,
-		    (curl_off_t)STS_BODY_MAX);
+		s->code = curl_easy_setopt(s->curl, option, (curl_off_t)size);
+}
+
+static void
+set_get(struct setup *s)
+{
+	set_long(s, CURLOPT_HTTPGET, 1);
+	set_size(s, CURLOPT_MAXFILESIZE_LARGE, STS_BODY_MAX);
+}
+
+static void
+set_post(struct setup *s, const struct fetch_request *r,
+    struct curl_slist *lines)
+{
+	set_long(s, CURLOPT_POST, 1);
+	set_size(s, CURLOPT_POSTFIELDSIZE_LARGE, r->post.len);
+	set_text(s, CURLOPT_POSTFIELDS, r->post.p);
+	set_pointer(s, CURLOPT_HTTPHEADER, lines);
 }
 
 /* One time limit for all; but no try may spend the time of those after it
@@ -266,6 +287,8 @@ conclude(struct transfer *t, CURL *curl, CURLcode code)
 	enum sts_status status;
 	const char *word;
 
+	if (t->head.to_post && t->head.passed)
+		return STS_OK; /* however the answer goes on */
 	if (code == CURLE_OK && t->head.passed)
 		return check_whole(t, curl);
 	t->again = !connected &&
@@ -292,17 +315,18 @@ conclude(struct transfer *t, CURL *curl, CURLcode code)
 }
 
 static enum sts_status
-get(struct transfer *t, CURL *curl, struct curl_slist *pins)
+perform(struct transfer *t, CURL *curl, struct curl_slist *pins,
+    struct curl_slist *lines)
 {
 	const struct fetch_request *r = t->request;
 	struct setup s = { curl, CURLE_OK };
-	char url[URL_MAX];
-	struct text u;
 
-	text_init(&u, url, sizeof url);
-	text_addf(&u, "https://%s" PATH, r->host);
 	set_pointer(&s, CURLOPT_RESOLVE, pins);
-	set_http(&s, url);
+	set_http(&s, r);
+	if (r->post_type == NULL)
+		set_get(&s);
+	else
+		set_post(&s, r, lines);
 	set_limits(&s, t);
 	set_tls(&s, r);
 	set_callbacks(&s, t);
@@ -324,26 +348,47 @@ pin(const struct transfer *t)
 	return l.full ? NULL : curl_slist_append(NULL, line);
 }
 
+/* The lines that a POST has beside libcurl's own. */
+static struct curl_slist *
+head_lines(const struct fetch_request *r)
+{
+	char line[FETCH_TYPE_MAX + 1];
+	struct curl_slist *one, *both;
+	struct text l;
+
+	text_init(&l, line, sizeof line);
+	text_addf(&l, "Content-Type: %s",
+	    r->post_type != NULL ? r->post_type : "");
+	one = l.full ? NULL : curl_slist_append(NULL, line);
+	/* No "Expect: 100-continue", and no wait for an answer to that. */
+	both = one == NULL ? NULL : curl_slist_append(one, "Expect:");
+	if (both == NULL)
+		curl_slist_free_all(one);
+	return both;
+}
+
 static enum sts_status
 try_once(struct transfer *t)
 {
 	struct curl_slist *pins = pin(t);
+	struct curl_slist *lines = head_lines(t->request);
 	CURL *curl = curl_easy_init();
 	enum sts_status status;
 
 	t->body->len = 0;
-	if (curl != NULL && pins != NULL)
-		status = get(t, curl, pins);
+	if (curl != NULL && pins != NULL && lines != NULL)
+		status = perform(t, curl, pins, lines);
 	else
 		status = error_set(t->err, STS_NOMEM, "no-memory",
 		    "out of memory");
 	curl_slist_free_all(pins);
+	curl_slist_free_all(lines);
 	curl_easy_cleanup(curl);
 	return status;
 }
 
 enum sts_status
-fetch_https_get(const struct fetch_request *r, struct fetch_body *body,
+fetch_https(const struct fetch_request *r, struct fetch_body *body,
     struct sts_error *err)
 {
 	enum sts_status status = STS_FETCH;
@@ -357,6 +402,7 @@ fetch_https_get(const struct fetch_request *r, struct fetch_body *body,
 			.request = r,
 			.number = i,
 			.body = body,
+			.head.to_post = r->post_type != NULL,
 			.tls.host = r->host,
 			.err = err,
 		};

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fetch_https.h - GET a policy (RFC 8461 3.3), and nothing else. */
+/* fetch_https.h - GET a policy (RFC 8461 3.3) or POST a report (RFC 8460
+ * 5.4), and nothing else. */
 #ifndef FETCH_HTTPS_H
 #define FETCH_HTTPS_H
 
 #include <stdint.h>
 #include "../protocol/policy.h"
+#include "../protocol/scan.h"
 #include "fetch_host.h"
 
 struct fetch_request {
 	const char *host; /* mta-sts.DOMAIN */
+	const char *url; /* https://host/... */
+	const char *post_type; /* of the report's media; NULL: a GET */
+	struct bytes post;
 	const struct fetch_addresses *addresses;
 	const char *ca_file; /* PEM, or NULL */
 	const char *ca_path; /* hashed directory, or NULL */
@@ -21,9 +26,10 @@ struct fetch_body {
 	char p[STS_BODY_MAX];
 };
 
-/* STS_OK: *body is the whole of it.  STS_FETCH, STS_CERT: fetch.h has the
- * words.  STS_SYSTEM, STS_NOMEM: ours. */
-enum sts_status fetch_https_get(const struct fetch_request *r,
+/* STS_OK: *body is the whole of it; of a POST it is empty, and the host has
+ * taken the report.  STS_FETCH, STS_CERT: fetch.h has the words.  STS_SYSTEM,
+ * STS_NOMEM: ours. */
+enum sts_status fetch_https(const struct fetch_request *r,
     struct fetch_body *body, struct sts_error *err) STS_CHECKED;
 
 #endif

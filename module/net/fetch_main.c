@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fetch_main.c - mta-sts-fetch: one policy over HTTPS, to standard output; or
- * a look at a mail host.  fetch.h says what it and the module say to each
- * other. */
+ * a look at a mail host; or a report to whom it is for.  fetch.h says what it
+ * and its callers say to each other. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -26,10 +26,14 @@
 #define CA_PATH "/etc/ssl/certs"
 #define PORT_HTTPS 443
 #define PORT_SMTP 25
+#define WELL_KNOWN "/.well-known/mta-sts.txt" /* RFC 8461 3.3 */
+#define HTTPS "https://"
+#define URL_MAX 1024u /* bytes */
 
 #define USAGE                                                 \
 	"mta-sts-fetch [--timeout SECONDS] [--ca-file FILE] " \
 	"[--ca-path DIRECTORY] [--allow-private] [--smtp] DOMAIN"
+#define USAGE_POST "mta-sts-fetch [...] --post TYPE https://HOST/PATH <FILE"
 
 static const char late[] =
     "timeout: no address of the host within the time limit\n";
@@ -40,6 +44,7 @@ struct options {
 	const char *ca_path;
 	bool allow_private;
 	bool smtp; /* domain is a mail host */
+	const char *post; /* a media type: domain is a URL */
 	const char *domain;
 	bool help;
 	bool version;
@@ -73,6 +78,9 @@ take_option(int option, struct options *o)
 	case 's':
 		o->smtp = true;
 		return true;
+	case 'o':
+		o->post = optarg;
+		return true;
 	case 'h':
 		o->help = true;
 		return true;
@@ -93,6 +101,7 @@ read_options(int argc, char *argv[], struct options *o)
 		{ "ca-path", required_argument, NULL, 'p' },
 		{ "allow-private", no_argument, NULL, 'a' },
 		{ "smtp", no_argument, NULL, 's' },
+		{ "post", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -105,7 +114,7 @@ read_options(int argc, char *argv[], struct options *o)
 			return false;
 	if (o->help || o->version)
 		return true;
-	if (optind != argc - 1)
+	if (optind != argc - 1 || (o->smtp && o->post != NULL))
 		return false;
 	o->domain = argv[optind];
 	/* A file given alone is the only thing trusted. */
@@ -191,19 +200,111 @@ get(const struct options *o, const struct fetch_request *r,
 	/* Nor to any other server of this network, whoever asks for it. */
 	(void)fetch_sandbox_port(o->smtp ? PORT_SMTP : PORT_HTTPS);
 	if (!o->smtp)
-		return fetch_https_get(r, body, err);
+		return fetch_https(r, body, err);
 	status = fetch_smtp_check(r, body->p, err);
 	body->len = status == STS_OK ? strlen(body->p) : 0;
 	return status;
 }
 
+/* Where to: a host and a URL of it. */
+struct target {
+	char host[STS_DOMAIN_MAX + 1];
+	char url[URL_MAX];
+};
+
+/* RFC 8461 3.3: the policy host of the domain; or a mail host. */
+static enum sts_status
+aim_at_domain(const struct options *o, struct target *to, struct sts_error *err)
+{
+	char domain[STS_DOMAIN_MAX + 1];
+	enum sts_status status = domain_canon(o->domain, domain, err);
+	struct text t;
+
+	if (status != STS_OK)
+		return status;
+	text_init(&t, to->host, sizeof to->host);
+	text_addf(&t, "%s%s", o->smtp ? "" : "mta-sts.", domain);
+	text_init(&t, to->url, sizeof to->url);
+	text_addf(&t, HTTPS "%s" WELL_KNOWN, to->host);
+	return STS_OK;
+}
+
+/* No other port, no user, no fragment, nothing that is not plain text. */
+static bool
+is_plain_path(const char *path)
+{
+	if (*path != '/' && *path != '\0')
+		return false;
+	for (; *path != '\0'; path++)
+		if (!ascii_is_print(*path) || strchr(" \"#<>\\^`{|}", *path))
+			return false;
+	return true;
+}
+
+/* RFC 8460 3: a report's "https:" URI, written by whom it is for. */
+static enum sts_status
+aim_at_url(const struct options *o, struct target *to, struct sts_error *err)
+{
+	const char *host = o->domain + strlen(HTTPS);
+	char name[STS_DOMAIN_MAX + 1];
+	struct text t;
+	size_t n;
+
+	if (strncmp(o->domain, HTTPS, strlen(HTTPS)) != 0)
+		return error_set(err, STS_DOMAIN, "url", "not " HTTPS);
+	n = strcspn(host, "/");
+	text_init(&t, name, sizeof name);
+	text_add_bytes(&t, host, n);
+	if (t.full || domain_canon(name, to->host, err) != STS_OK)
+		return error_set(err, STS_DOMAIN, "url", "no host's name");
+	if (!is_plain_path(host + n))
+		return error_set(err, STS_DOMAIN, "url", "no plain path");
+	text_init(&t, to->url, sizeof to->url);
+	text_addf(&t, HTTPS "%s%s", to->host, host[n] != '\0' ? host + n : "/");
+	return t.full ? error_set(err, STS_DOMAIN, "url", "too long") : STS_OK;
+}
+
+static enum sts_status
+aim(const struct options *o, struct target *to, struct sts_error *err)
+{
+	return o->post != NULL ? aim_at_url(o, to, err)
+			       : aim_at_domain(o, to, err);
+}
+
+/* The report, from standard input; *p is malloc'ed. */
+static enum sts_status
+read_report(struct bytes *report, char **p, struct sts_error *err)
+{
+	ssize_t n = 1;
+
+	*p = malloc(FETCH_POST_MAX + 1);
+	if (*p == NULL)
+		return error_set(err, STS_NOMEM, "no-memory", "out of memory");
+	report->p = *p;
+	while (n != 0 && report->len <= FETCH_POST_MAX) {
+		n = read(STDIN_FILENO, *p + report->len,
+		    FETCH_POST_MAX + 1 - report->len);
+		if (n > 0)
+			report->len += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			return error_set(err, STS_SYSTEM, "read",
+			    "standard input: %s", strerror(errno));
+	}
+	if (report->len > FETCH_POST_MAX)
+		return error_set(err, STS_SYSTEM, "too-large",
+		    "the report exceeds %u bytes", FETCH_POST_MAX);
+	return STS_OK;
+}
+
 static enum sts_status
 fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
 {
-	char domain[STS_DOMAIN_MAX + 1], host[STS_DOMAIN_MAX + 1];
+	struct target to;
 	struct fetch_addresses addresses;
 	struct fetch_request r = {
-		.host = host,
+		.host = to.host,
+		.url = to.url,
+		.post_type = o->post,
 		.addresses = &addresses,
 		.ca_file = o->ca_file,
 		.ca_path = o->ca_path,
@@ -211,23 +312,22 @@ fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
 		.deadline = clock_ms() + (int64_t)(o->timeout * 1000),
 	};
 	enum sts_status status;
-	struct text t;
+	char *report = NULL;
 
 	status = give_up_rights(o, err);
 	if (status == STS_OK)
-		status = domain_canon(o->domain, domain, err);
-	if (status != STS_OK)
-		return status;
-	/* RFC 8461 3.3: the policy host. */
-	text_init(&t, host, sizeof host);
-	text_addf(&t, "%s%s", o->smtp ? "" : "mta-sts.", domain);
-	status = check_ca(o->ca_file, "ca-file", R_OK, err);
+		status = aim(o, &to, err);
+	if (status == STS_OK && o->post != NULL)
+		status = read_report(&r.post, &report, err);
+	if (status == STS_OK)
+		status = check_ca(o->ca_file, "ca-file", R_OK, err);
 	if (status == STS_OK)
 		status = check_ca(o->ca_path, "ca-path", R_OK | X_OK, err);
 	if (status == STS_OK)
-		status = find(host, o, &addresses, err);
+		status = find(to.host, o, &addresses, err);
 	if (status == STS_OK)
 		status = get(o, &r, body, err);
+	free(report);
 	return status;
 }
 
@@ -292,7 +392,7 @@ main(int argc, char *argv[])
 	}
 	if (o.help || o.version) {
 		if (o.help)
-			(void)puts("usage: " USAGE);
+			(void)puts("usage: " USAGE "\n       " USAGE_POST);
 		else
 			say_version();
 		return FETCH_EXIT_OK;

@@ -162,6 +162,36 @@ check_end(void **state)
 	assert_int_equal(h.chunked, r->want);
 }
 
+/* RFC 8460 5.4: any 2xx, and nothing else of the answer counts. */
+static const struct post_row {
+	const char *name;
+	const char *head;
+	const char *want; /* word, or NULL: passed */
+} post_rows[] = {
+	{ "200", OK200 "\r\n", NULL },
+	{ "201 and a page", "HTTP/1.1 201 X\r\nContent-Type: a/b\r\n\r\n",
+	    NULL },
+	{ "204", "HTTP/1.1 204 X\r\n\r\n", NULL },
+	{ "103, then 200", "HTTP/1.1 103 X\r\n\r\n" OK200 "\r\n", NULL },
+	{ "301", "HTTP/1.1 301 X\r\n\r\n", "redirect" },
+	{ "404", "HTTP/1.1 404 X\r\n\r\n", "http-404" },
+	{ "500", "HTTP/1.1 500 X\r\n\r\n", "http-500" },
+	{ "no status", "X: y\r\n\r\n", "http-protocol" },
+};
+
+static void
+check_post(void **state)
+{
+	const struct post_row *r = *state;
+	struct fetch_head h = { .to_post = true };
+	struct sts_error err = { .word = "" };
+	enum sts_status got = feed(&h, r->head, strlen(r->head), &err);
+
+	assert_int_equal(h.passed, r->want == NULL);
+	assert_int_equal(got == STS_OK, r->want == NULL);
+	assert_string_equal(err.word, r->want != NULL ? r->want : "");
+}
+
 static void
 nul_in_type_does_not_end_it(void **state)
 {
@@ -203,5 +233,6 @@ main(void)
 
 	return RUN_ROWS(head_rows, check_head) +
 	    RUN_ROWS(end_rows, check_end) +
+	    RUN_ROWS(post_rows, check_post) +
 	    cmocka_run_group_tests(others, NULL, NULL);
 }

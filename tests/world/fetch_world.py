@@ -43,10 +43,16 @@ class Request:
             if not more:
                 raise EOFError
             head += more
+        head, _, self.body = head.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         self.line = lines[0]
         self.headers = {name.lower(): value.strip() for name, _, value in
                         (line.partition(":") for line in lines[1:]) if name}
+        while len(self.body) < int(self.headers.get("content-length", 0)):
+            more = tls.recv(65536)
+            if not more:
+                raise EOFError
+            self.body += more
         self.tls = tls.version()
         self.alpn = tls.selected_alpn_protocol()
         self.client = peer_process(peer)
