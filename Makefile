@@ -13,6 +13,7 @@ CONFDIR ?= $(LIBDIR)/exim-conf
 CACHEDIR ?= /var/spool/exim4/mta-sts
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 EXIM_USER ?= Debian-exim
+EXIM_GROUP ?= $(EXIM_USER)
 DESTDIR ?=
 
 CC ?= cc
@@ -71,7 +72,14 @@ say = @echo "  $(1)	$@"
 
 all: $(B)/mta_sts.so $(B)/mta-sts-fetch $(B)/mta-sts
 
-$(B)/%.o: %.c Makefile VERSION
+# What was built for other places or with other flags is built anew.
+export BUILT_WITH = $(CC) $(ALL_CFLAGS) $(LINK_HARD) $(LDFLAGS)
+$(B)/built-with: always
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$BUILT_WITH" | cmp -s - $@ || \
+	    printf '%s\n' "$$BUILT_WITH" >$@
+
+$(B)/%.o: %.c Makefile VERSION $(B)/built-with
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -245,42 +253,41 @@ drop_ins := main/01_mta-sts acl/25_mta-sts router/190_mta-sts \
 examples := exim-conf/example.conf exim-conf/smarthost.conf.example
 units_systemd := $(wildcard systemd/*.service systemd/*.timer)
 cron := systemd/exim4-mta-sts.cron
-# The fragments name the places that the programs were built for.
-places := -e 's,/usr/lib/exim4/mta-sts/exim-conf,$(CONFDIR),' \
-	-e 's,/usr/lib/exim4/mta-sts,$(LIBDIR),' \
-	-e 's,/usr/sbin/mta-sts,$(SBINDIR)/mta-sts,'
-unit_places := -e 's,/usr/sbin/mta-sts,$(SBINDIR)/mta-sts,g' \
-	-e 's,/var/spool/exim4/mta-sts,$(CACHEDIR),' \
+# What is installed names the places that the programs were built for.
+places := -e 's,/usr/lib/exim4/mta-sts/exim-conf,$(CONFDIR),g' \
+	-e 's,/usr/lib/exim4/mta-sts,$(LIBDIR),g' \
+	-e 's,/usr/sbin/mta-sts,$(SBINDIR)/mta-sts,g' \
+	-e 's,/var/spool/exim4/mta-sts,$(CACHEDIR),g' \
+	-e 's,/etc/exim4/mta-sts,$(SYSCONFDIR)/mta-sts,g'
+users := -e 's,^Group=Debian-exim,Group=$(EXIM_GROUP),' \
 	-e 's,Debian-exim,$(EXIM_USER),'
 D = $(DESTDIR)
+# copy FILE...: into the directory $$to.
+copy = for f in $(1); do sed $(places) $(2) $$f >$$to/$${f\#\#*/} && \
+	    chmod 0644 $$to/$${f\#\#*/} || exit 1; done
 
 install: all
-	install -d $(D)$(LIBDIR) $(D)$(SBINDIR) $(D)$(CONFDIR) $(D)$(SYSCONFDIR) \
-	    $(D)$(DOCDIR)/examples $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 \
-	    $(D)$(UNITDIR)
+	install -d $(D)$(LIBDIR) $(D)$(SBINDIR) $(D)$(CONFDIR)/debian \
+	    $(D)$(SYSCONFDIR) $(D)$(DOCDIR) $(D)$(DOCDIR)/examples \
+	    $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8 $(D)$(UNITDIR) $(D)$(BASHDIR)
 	install -m 0644 $(B)/mta_sts.so $(D)$(LIBDIR)/mta_sts.so.new
 	mv -f $(D)$(LIBDIR)/mta_sts.so.new $(D)$(LIBDIR)/mta_sts.so
 	install -m 0755 $(B)/mta-sts-fetch $(D)$(LIBDIR)/
 	install -m 0755 $(B)/mta-sts $(D)$(SBINDIR)/
-	for f in $(fragments); do sed $(places) $$f >$(D)$(CONFDIR)/$${f##*/} && \
-	    chmod 0644 $(D)$(CONFDIR)/$${f##*/} || exit 1; done
-	install -d $(D)$(CONFDIR)/debian $(D)$(BASHDIR)
-	for f in $(for_debian); do sed $(places) $$f \
-	    >$(D)$(CONFDIR)/debian/$${f##*/} && \
-	    chmod 0644 $(D)$(CONFDIR)/debian/$${f##*/} || exit 1; done
-	install -m 0644 completion/mta-sts $(D)$(BASHDIR)/
-	install -m 0644 $(examples) $(D)$(DOCDIR)/examples/
-	for f in $(units_systemd); do sed $(unit_places) $$f \
-	    >$(D)$(UNITDIR)/$${f##*/} && \
-	    chmod 0644 $(D)$(UNITDIR)/$${f##*/} || exit 1; done
-	sed $(unit_places) $(cron) >$(D)$(DOCDIR)/examples/$(notdir $(cron))
-	chmod 0644 $(D)$(DOCDIR)/examples/$(notdir $(cron))
-	[ -e $(D)$(SYSCONFDIR)/mta-sts.conf ] || \
-	    install -m 0644 exim-conf/mta-sts.conf $(D)$(SYSCONFDIR)/
-	for p in $(pages); do install -m 0644 $$p \
-	    $(D)$(MANDIR)/man$${p##*.}/ || exit 1; done
-	@if [ -z "$(D)" ] && id -u $(EXIM_USER) >/dev/null 2>&1; then \
-	    install -d -m 0750 -o $(EXIM_USER) -g $(EXIM_USER) $(CACHEDIR); fi
+	to=$(D)$(CONFDIR); $(call copy,$(fragments))
+	to=$(D)$(CONFDIR)/debian; $(call copy,$(for_debian))
+	to=$(D)$(DOCDIR)/examples; $(call copy,$(examples))
+	to=$(D)$(DOCDIR)/examples; $(call copy,$(cron),$(users))
+	to=$(D)$(UNITDIR); $(call copy,$(units_systemd),$(users))
+	to=$(D)$(BASHDIR); $(call copy,completion/mta-sts)
+	to=$(D)$(MANDIR)/man5; $(call copy,$(filter %.5,$(pages)))
+	to=$(D)$(MANDIR)/man8; $(call copy,$(filter %.8,$(pages)))
+	[ -e $(D)$(SYSCONFDIR)/mta-sts.conf ] || { to=$(D)$(SYSCONFDIR); \
+	    $(call copy,exim-conf/mta-sts.conf); }
+ifeq ($(DESTDIR),)
+	@install -d -m 0750 -o $(EXIM_USER) -g $(EXIM_GROUP) $(CACHEDIR) || { \
+	    echo "is Exim's user $(EXIM_USER)? see INSTALL 3" >&2; exit 1; }
+endif
 
 # Debian's split configuration: see INSTALL.
 install-debian:
@@ -308,5 +315,5 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all check-matrix unit unit-bin check bench deps demo lint flags asan install uninstall \
+.PHONY: always all check-matrix unit unit-bin check bench deps demo lint flags asan install uninstall \
 	install-debian uninstall-debian deb check-deb clean
