@@ -184,13 +184,15 @@ bench: deps
 
 # The test world with the Exims of Debian 12, 13 and sid; half an hour.
 check-matrix: deps
+	$(MAKE) all $(B)/tests/world/age
 	tests/world/matrix
+	tests/world/matrix --one debian12-heavy debian13-heavy sid-heavy
 
 deps:
 	tests/install-deps
 
 demo: deps
-	$(MAKE) all
+	$(MAKE) -j"$$(nproc)" all
 	tests/world/demo
 
 # --- habits ------------------------------------------------------------------
