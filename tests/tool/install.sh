@@ -23,15 +23,16 @@ is()
 	else
 		failed=$((failed + 1))
 		echo "not ok $((passed + failed)) - $1"
-		printf '#   %s\n' "wanted: $2" "got:    ${3//$'\n'/$'\n#           '}"
+		printf '#   %s\n' "wanted: $2" \
+		    "got:    ${3//$'\n'/$'\n#           '}"
 	fi
 }
 
 # Quick to build: nothing here is about how fast it runs.
 run_make()
 {
-	make -s -j2 B="$tmp/build" CFLAGS=-O0 FORTIFY=no "$@" >"$tmp/log" 2>&1 ||
-	    cat "$tmp/log"
+	make -s -j2 B="$tmp/build" CFLAGS=-O0 FORTIFY=no "$@" \
+	    >"$tmp/log" 2>&1 || cat "$tmp/log"
 }
 
 # Files that lie in Debian's places, or name them.  What else the tool knows of
