@@ -14,7 +14,7 @@ import verify_cases
 from attack_cases import (FILTER, VICTIM, forged_address, forged_mx, outcome,
                           smtp, to_victim, victim)
 from delivery_cases import enforced
-from outage_cases import cached
+from outage_cases import cached, lookup
 from parts.case import case, contains, equal
 from parts.exim import CACHE, Skipped, has_dlfunc, part_in_use
 from parts.recipe import INSTALLED, altered, without
@@ -228,6 +228,24 @@ def without_sni(world):
     server, _ = enforced(world)
     world.exim.send("bob@enforce.test")
     equal([one.sni for one in server.sessions], [""], "names that came")
+
+
+@case
+def nobody_told(world):
+    """without word of a failure the next look-up would take what it knows
+    for good (RFC 8461 5)"""
+    tell = ("transports", "\t{MTA_STS_TELL_ENFORCE}}\n", "\t{}}\n")
+    refused = ("routers", "data = MTA_STS_TELL_REFUSED:defer:",
+               "data = :defer:")
+    for edit, fail in ((tell, forged_address), (refused, forged_mx)):
+        for edits, asked in (((), 2), ((edit,), 1)):
+            world.reset()
+            altered(world, *edits)
+            fail(world)
+            equal(outcome(world, VICTIM), ["deferred"], "outcome")
+            lookup(world, "victim.test")
+            equal(world.dns.asked("_mta-sts.victim.test", "TXT"), asked,
+                  "TXT queries")
 
 
 # --- that none was forgotten -----------------------------------------------------
