@@ -630,7 +630,7 @@ def explain_an_exception(place):
                               "why": "t 1", "line": 1}, "JSON")
 
 
-def inside():
+def inside(script=__file__):
     """True in a network and mounts of our own; else starts that."""
     if os.environ.get("WISHES_INSIDE") == str(os.getppid()):
         return True
@@ -638,7 +638,7 @@ def inside():
     sys.exit(subprocess.run(
         ["unshare", "-nm", "--fork", "--kill-child", "--",
          "/bin/sh", "-c", 'WISHES_INSIDE=$$ "$@"; exit $?', "sh",
-         sys.executable, __file__, *sys.argv[1:]], check=False).returncode)
+         sys.executable, script, *sys.argv[1:]], check=False).returncode)
 
 
 def main():

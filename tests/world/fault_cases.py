@@ -282,14 +282,19 @@ def retry_records_with_a_site_s_interface(world):
 # --- a new policy after a failed delivery (RFC 8461 5) -------------------------
 
 
+def own_program(name, *arguments):
+    """Runs one of the small programs beside this file."""
+    path = os.path.join(os.environ.get("MTA_STS_BUILD", "build"),
+                        "tests/world", name)
+    if not os.path.isabs(path):
+        path = os.path.join(os.path.dirname(__file__), "../..", path)
+    subprocess.run([path, *map(str, arguments)], check=True, timeout=10,
+                   stdout=subprocess.DEVNULL)
+
+
 def age(domain, seconds):
     """Makes what the cache knows of domain older."""
-    program = os.path.join(os.environ.get("MTA_STS_BUILD", "build"),
-                           "tests/world/age")
-    if not os.path.isabs(program):
-        program = os.path.join(os.path.dirname(__file__), "../..", program)
-    subprocess.run([program, CACHE, domain, str(seconds)], check=True,
-                   timeout=10)
+    own_program("age", CACHE, domain, seconds)
 
 
 def changed_hosts(world):

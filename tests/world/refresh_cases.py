@@ -8,11 +8,12 @@ import json
 import os
 import pwd
 import random
+import re
 import signal
 import subprocess
 import time
 
-from fault_cases import age
+from fault_cases import age, own_program
 from outage_cases import lookup
 from parts.case import case, contains, equal, eventually, lacks
 from parts.exim import CACHE, USER
@@ -456,6 +457,26 @@ def damage_inside_is_mended(world):
     equal(refresh(world)["check"], "sound", "refresh")
     for place in range(20):
         equal(lookup(world, f"d{place}.test")["mode"], "enforce", "mode")
+
+
+@case
+def cache_of_another_version(world):
+    """after an upgrade or a downgrade a policy is asked for anew, with a line
+    in the log, and mail goes out under it"""
+    server = world.mail_host("mx1.enforce.test")
+    world.mx("enforce.test", "mx1.enforce.test")
+    host = cached(world)
+    for asked, difference in enumerate((1, -1), 1):
+        own_program("version", CACHE + "/policies.tdb", difference)
+        delivery = world.exim.send("bob@enforce.test")
+        equal(delivery.outcome(), "delivered", f"outcome, {difference}")
+        told = re.findall("MTA-STS: enforce.test: cached value is of version "
+                          "([0-9]+), and this is version ([0-9]+); asking "
+                          "anew", "\n".join(world.log()))
+        equal([int(was) - int(now) for was, now in told],
+              [1, -1][:asked], "log")
+        equal(len(host.requests), 1 + asked, "requests")
+        equal(len(server.messages), asked, "messages")
 
 
 @case
