@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Mail from a Debian system as the package has set it up: to a domain under
-enforce, to one whose MX record is forged, and to one without a policy."""
+enforce, to one whose MX record is forged, and to one without a policy; and what
+INSTALL has a newcomer do, word for word."""
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -11,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 # pylint: disable=wrong-import-position
 from parts.case import contains, equal  # noqa: E402
 from parts.exim import run_as  # noqa: E402
-from parts.world import World  # noqa: E402
+from parts.world import SOURCE, World  # noqa: E402
 
 
 class Installed(World):
@@ -19,6 +21,39 @@ class Installed(World):
 
     def configure(self, tool_conf="", **macros):
         pass
+
+
+def commands_of_install():
+    """The commands of INSTALL's first section, the package's."""
+    with open(SOURCE + "/INSTALL", encoding="ascii") as text:
+        section = re.search(r"^0\. .*?(?=^1\. )", text.read(), re.M | re.S)[0]
+    return re.findall(r"^    (\S.*)$", section, re.M)
+
+
+# How each ends: a part of what it prints.  Those with None are run before us.
+PRINTS = {
+    "make deb": None,
+    "apt install ./build/deb/exim4-mta-sts_*.deb": None,
+    "mta-sts setup": None,
+    "mta-sts status": "\nconfiguration active: yes\n",
+    "mta-sts explain gmail.com":
+        "Mail would go over verified TLS to mx1.gmail.com, and to no other",
+    "grep T=mta_sts_smtp /var/log/exim4/mainlog": " CV=yes ",
+}
+
+
+def follow_install(world):
+    world.mail_host("mx1.gmail.com")
+    world.mx("gmail.com", "mx1.gmail.com")
+    world.policy("gmail.com", "enforce", "mx1.gmail.com")
+    commands = commands_of_install()
+    equal(commands, list(PRINTS), "commands of INSTALL, section 0")
+    for command in commands:
+        if PRINTS[command] is not None:
+            done = run_as("root", "/bin/sh", "-c", command)
+            equal((done.returncode, done.stderr), (0, ""), command)
+            contains(done.stdout, PRINTS[command], command)
+            print(f"$ {command}\n{done.stdout}")
 
 
 def main():
@@ -51,12 +86,10 @@ def main():
     contains(delivery.text(), "R=dnslookup T=remote_smtp", "its route")
     equal(len(plain.messages), 1, "without a policy: messages")
 
-    status = run_as("root", "/usr/sbin/mta-sts", "status")
-    contains(status.stdout, "yes", "status")
+    follow_install(world)
     for line in world.exim.mainlog():
         if "=>" in line or "==" in line:
             print(line)
-    print(status.stdout)
     equal(world.exim.paniclog(), "", "panic log")
 
 
