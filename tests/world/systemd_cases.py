@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The service of the daily refresh as systemd runs it, with all that its unit
-forbids: a systemd of our own, as process 1 of a namespace."""
+forbids: a systemd of our own, as process 1 of a namespace; and as cron does."""
 
 import contextlib
 import glob
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
 
 from parts.case import case, contains, equal
 from parts.exim import CACHE, USER, Skipped, run_as
-from parts.world import policy_text
+from parts.world import SOURCE, policy_text
 
 SYSTEMD = "/lib/systemd/systemd"
 SERVICE = "exim4-mta-sts-refresh.service"
@@ -182,6 +183,7 @@ def service_under_systemd(world):
     with open("/run/refresh.out", encoding="ascii") as text:
         contains(text.read(), "; cache sound\n", "output")
     os.unlink("/run/refresh.out")
+    shutil.rmtree("/run/systemd")
     uid = run_as("root", "id", "-u", USER).stdout.strip()
     equal((seen["Uid"].split(), seen["NoNewPrivs"], seen["Seccomp"],
            int(seen["CapBnd"], 16)), ([uid] * 4, "1", "2", 0), "the process")
@@ -190,3 +192,27 @@ def service_under_systemd(world):
     equal((found["renewed"], found["changed_same_id"], found["exit"],
            found["saved"]), (1, 1, 0, True), "refresh.json")
     equal(len(host.requests), 2, "requests")
+
+
+@case
+def cron_line(world):
+    """the line for cron refreshes as Exim's user where no systemd is, prints
+    nothing, and is none of its business where there is one, or no tool"""
+    with open(f"{SOURCE}/systemd/exim4-mta-sts.cron", encoding="ascii") as text:
+        line, = [line for line in text if line[0].isdigit()]
+    *when, user, command = line.rstrip().split(maxsplit=6)
+    equal((len(when), user, "%" in command), (5, USER, False), "fields")
+    world.policy("good.test", "enforce", "mx1.good.test")
+    equal(world.tool("query", "good.test").returncode, 0, "query")
+    # (a systemd is here, the tool is here): a refresh is made
+    for here, refreshed in (((True, True), False), ((False, False), False),
+                            ((False, True), True)):
+        with contextlib.ExitStack() as stack:
+            if here[0]:
+                os.makedirs(UNITS, exist_ok=True)
+                stack.callback(shutil.rmtree, "/run/systemd")
+            if not here[1]:
+                stack.enter_context(world.away("/usr/sbin/mta-sts"))
+            done = run_as(user, "/bin/sh", "-c", command)
+        equal((done.returncode, done.stdout, done.stderr), (0, "", ""), here)
+        equal(os.path.exists(CACHE + "/refresh.json"), refreshed, here)
