@@ -207,6 +207,17 @@ print_hosts(const struct explanation *x)
 		say("and %zu more, not looked at", x->set.left_out);
 }
 
+/* Where the policy is what mail waits for, and nobody has made an exception. */
+static void
+print_way_out(const struct explanation *x)
+{
+	if (x->outcome == OUTCOME_DEFERRED && !x->answer->tempfail &&
+	    x->exception == NULL && x->mx.status == STS_OK && !x->takes_none)
+		say("Should the domain's postmaster say that this is his "
+		    "mistake: mta-sts except %s testing --until +7d",
+		    x->domain);
+}
+
 void
 explain_print_plain(const struct explanation *x)
 {
@@ -224,6 +235,7 @@ explain_print_plain(const struct explanation *x)
 	print_hosts(x);
 	(void)puts("7. Verdict");
 	say("%s", x->sentence);
+	print_way_out(x);
 }
 
 /* --- for programs -------------------------------------------------------- */

@@ -312,14 +312,19 @@ def explain_our_trouble(world):
 @case
 def exception_testing(world):
     """at 3 a.m.: a domain's certificate has expired, `except testing` lets
-    its mail go, and the log says so"""
+    its mail go, as explain says, and the log says so"""
     server, _ = domain_with(world, "late.test", certificate="expired")
     equal(world.exim.send("bob@late.test").outcome(), "deferred", "before")
+    way_out = "mta-sts except late.test testing --until +7d\n"
+    contains(world.tool("explain", "--connect", "late.test").stdout, way_out,
+             "explain, before")
     with exceptions(world, ("late.test", "testing", "--until", "+2d",
                             "--why", "ticket 4711")):
         # As INSTALL has it, section 9.
         run_as("root", PROGRAM, "-Rff", "late.test")
         equal(len(server.messages), 1, "messages, after the exception")
+        lacks(world.tool("explain", "--connect", "late.test").stdout, way_out,
+              "explain, with the exception")
         log = "\n".join(world.log())
         contains(log, "MTA-STS: late.test: exception used: testing (line 1): "
                       "ticket 4711; WARNING: it runs out soon, at ", "log")
