@@ -17,8 +17,8 @@ from hostile_cases import overwrite
 from outage_cases import HELPER, NEW_ID
 from parts.asker import Asker
 from parts.case import case, equal, eventually
-from parts.exim import CACHE, USER, Skipped, has_dlfunc
-from parts.left import all_left
+from parts.exim import CACHE, PROGRAM, USER, Skipped, has_dlfunc
+from parts.left import WRITTEN, all_left
 from parts.world import POLICY_ID, policy_text
 
 CONF = "recheck = 0\ndns_timeout = 1s\nfetch_timeout = 2s\n"
@@ -470,3 +470,74 @@ def clock_jumps(straits):
 
 
 storm("a clock that jumps a day forward and back", clock_jumps)
+
+
+# --- any user -------------------------------------------------------------------
+
+# `make soak` has 10,000.
+DOMAINS = int(os.environ.get("STORM_DOMAINS", "800"))
+ABSENT_MAX = 16 << 20  # bytes
+WRITABLE = (WRITTEN, "/dev/shm", "/etc/exim4", "/var/spool/exim4",
+            "/run/exim4")
+
+
+def standing():
+    """Size and time of every file that this world has written, but for the
+    cache."""
+    found = {}
+    for top in WRITABLE:
+        for place, folders, names in os.walk(top):
+            folders[:] = [name for name in folders
+                          if os.path.join(place, name) != CACHE]
+            for name in names:
+                path = os.path.join(place, name)
+                with contextlib.suppress(OSError):
+                    seen = os.lstat(path)
+                    found[path] = (seen.st_size, seen.st_mtime_ns,
+                                   seen.st_uid, seen.st_mode)
+    return found
+
+
+def hostile_names(world):
+    """As many names as DOMAINS says, each asked for once: without a record,
+    with a bad one, with failing DNS, with a policy."""
+    letters = random.Random(11)
+    for place in range(DOMAINS):
+        name = "".join(letters.choices("abcdefgh0123456789", k=20))
+        name = f"{name}{place}.{'x' * letters.randrange(1, 60)}.test"
+        kind = place % 10
+        if kind == 1:
+            world.dns.put("_mta-sts." + name, "TXT",
+                          letters.choice(("v=STSv1", "v=STSv1; id=\x1b[2J;")))
+        elif kind == 2:
+            world.dns.faults["_mta-sts." + name] = letters.choice(
+                ("servfail", "refused", "nxdomain"))
+        elif kind == 3:
+            world.record(name)  # and no policy host
+        yield name
+
+
+@case(seconds=900)
+def bt_by_anybody(world):
+    """exim -bt by an ordinary user for many hostile domains changes nothing
+    but the cache, and that is bounded"""
+    world.configure(tool_conf="dns_timeout = 1s\nfetch_timeout = 1s\n")
+    names = list(hostile_names(world))
+    before = standing()
+    done = subprocess.run([PROGRAM, "-bt"], user="nobody", group="nogroup",
+                          extra_groups=[], text=True, timeout=800, cwd="/",
+                          input="".join(f"a@{name}\n" for name in names),
+                          capture_output=True, check=False, env={})
+    equal(done.returncode in (0, 1, 2), True, f"exit {done.returncode}")
+    asked = sum(world.dns.asked("_mta-sts." + name, "TXT") > 0
+                for name in names)
+    equal(asked, len(names), "domains asked for")
+    after = standing()
+    changed = sorted(path for path in {*before, *after}
+                     if before.get(path) != after.get(path))
+    equal([path for path in changed if not path.startswith(
+        "/var/spool/exim4/db/")], [], "changed outside of the cache")
+    equal(os.stat(path_of("absent.tdb")).st_size < ABSENT_MAX, True,
+          "absences are bounded")
+    equal(world.tool("list").stdout.strip(), "", "policies")
+    nothing_left()

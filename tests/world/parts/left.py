@@ -13,7 +13,9 @@ from .exim import CACHE, USER
 _KEPT = re.compile(r"(policies|absent|history)\.tdb(\.1|\.damaged)?|lock"
                    r"|refresh\.json")
 _OURS = re.compile(r"mta-sts(-fetch)?$")
-_PUBLIC = ("/tmp", "/var/tmp", "/dev/shm")
+# What this world itself has written (see `enter`).
+WRITTEN = "/run/world/upper"
+_PUBLIC = (WRITTEN + "/tmp", WRITTEN + "/var/tmp", "/dev/shm")
 _STAT = re.compile(r"(\d+) \((.*)\) (\S)", re.S)
 
 
@@ -54,7 +56,7 @@ def files():
     """Half-made files in the cache, and files of our users elsewhere."""
     left = [name for name in os.listdir(CACHE) if not _KEPT.fullmatch(name)]
     users = {pwd.getpwnam(name).pw_uid for name in (USER, "nobody")}
-    for place in _PUBLIC:
+    for place in filter(os.path.isdir, _PUBLIC):
         for name in os.listdir(place):
             path = os.path.join(place, name)
             with contextlib.suppress(OSError):
