@@ -209,6 +209,17 @@ asan:
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit-bin
 	MTA_STS_BUILD=build/asan tests/run unit
 
+# The test world with the module in an Exim under the sanitizer.
+asan_runtime = $(dir $(shell clang -print-file-name=libclang_rt.asan-x86_64.so))
+asan-world: deps
+	tests/install-deps --asan
+	$(MAKE) $(B)/mta-sts-fetch
+	$(MAKE) B=build/asan-world CC=clang FORTIFY=no CFLAGS="-O1 -g" \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" \
+	    LDFLAGS="-shared-libsan -Wl,-rpath,$(asan_runtime)" all unit-bin
+	cp -f $(B)/mta-sts-fetch build/asan-world/mta-sts-fetch
+	tests/world/asan build/asan-world
+
 # All targets together for about so long; FUZZ_TARGETS="dns entry" for some.
 FUZZ_SECONDS ?= 600
 fuzz:
@@ -232,6 +243,8 @@ SOAK_SECONDS ?= 60
 soak: deps
 	$(MAKE) all unit-bin
 	tests/world/enter $(PYTHON) tests/world/soak.py $(SOAK_SECONDS)
+	STORM_DOMAINS=10000 tests/world/enter $(PYTHON) tests/world/run.py \
+	    bt_by_anybody
 
 # Every allocation of every unit test fails once.
 torture:
@@ -245,7 +258,7 @@ torture-bin: $(B)/tests/torture/memory \
     $(patsubst tests/unit/%.c,$(B)/tests/torture/%, \
 	$(filter-out %/test_cache_faults.c,$(units)))
 
-.PHONY: fuzz fuzz-bin soak torture torture-bin
+.PHONY: asan-world fuzz fuzz-bin soak torture torture-bin
 
 # --- install -------------------------------------------------------------------
 fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl)

@@ -19,6 +19,14 @@ _PUBLIC = (WRITTEN + "/tmp", WRITTEN + "/var/tmp", "/dev/shm")
 _STAT = re.compile(r"(\d+) \((.*)\) (\S)", re.S)
 
 
+_REPORT = "asan-report"  # see `asan`
+
+
+def _text_of(path):
+    with open(path, encoding="utf-8", errors="replace") as text:
+        return text.read(4000)
+
+
 def _processes():
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -60,7 +68,9 @@ def files():
         for name in os.listdir(place):
             path = os.path.join(place, name)
             with contextlib.suppress(OSError):
-                if os.lstat(path).st_uid in users:
+                if name.startswith(_REPORT):
+                    left.append(path + "\n" + _text_of(path))
+                elif os.lstat(path).st_uid in users:
                     left.append(path)
     return left
 
