@@ -52,7 +52,10 @@ guard := module/net/address.c module/net/fetch_head.c \
 # The tool's alone: nothing that Exim loads makes processes like itself, or
 # sends reports.
 forks := module/net/workers.c module/net/post.c
+# What is counted for reports is Exim's business, too; to send them is not.
+collect := $(addprefix module/report/,verdict.c tlsrpt_record.c)
 core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
+	$(collect) \
 	$(filter-out module/net/fetch_%.c $(guard) $(forks), \
 	$(wildcard module/net/*.c))
 exim := $(wildcard module/exim/*.c)

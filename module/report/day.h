@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* day.h - what is counted for the reports of one day: CACHE_DIR/reports holds
+ * one TDB file for each day of UTC (RFC 8460 4.1), one value for each domain.
+ *
+ * Nothing of a TLSRPT record is in there: whether a domain wants reports is
+ * asked when they are made, so that no delivery waits for that.  What is
+ * counted may be lost with its file, as statistics may; it never keeps a
+ * delivery waiting for longer than DAY_WAIT_MS, and never more than that many
+ * values are kept: */
+#ifndef DAY_H
+#define DAY_H
+
+#include <stdint.h>
+#include <time.h>
+#include "verdict.h"
+
+#define DAY_NAME 11 /* bytes of "2026-03-01" and its NUL */
+#define DAY_WAIT_MS 20 /* for others who count; then it is not counted */
+#define DAY_BYTES_MAX (64u << 20) /* of a file; then no new domain is added */
+#define DAY_ROWS_MAX 16u /* policies of one domain; more are one of them */
+#define DAY_DETAILS_MAX 100u /* different failures of one domain, ... */
+/* ... more are counted by their result alone. */
+
+/* The day of UTC that t is in. */
+void day_name(time_t t, char day[DAY_NAME]);
+/* The first second of that day; -1 for what is no day. */
+time_t day_begin(const char *day);
+
+/* Adds v to its day.  dir is the cache directory (owner.h: root writes there
+ * as its owner).  STS_ABSENT: there is no such directory.  STS_WAIT: locked by
+ * others for too long ("cache-busy").  STS_SYSTEM: "cache-full" and
+ * whatever else tdbfile.h has. */
+enum sts_status day_count(const char *dir, time_t now,
+    const struct verdict *v, struct sts_error *err) STS_CHECKED;
+
+struct day_detail {
+	struct report_failure failure;
+	uint64_t count; /* sessions with it */
+};
+
+/* One for each (domain, policy).  RFC 8460 4.4: details are not exclusive, so
+ * that their counts may be more than `failure`. */
+struct day_row {
+	const char *domain;
+	struct report_policy policy;
+	uint64_t success; /* sessions */
+	uint64_t failure;
+	const struct day_detail *details;
+	size_t n;
+};
+
+/* Calls each() for every row of a day, domains in order, and the rows of one
+ * domain one after the other; strings are borrowed for the call.  A false
+ * result ends it.  STS_ABSENT: nothing was counted on that day. */
+enum sts_status day_each(const char *dir, const char *day,
+    bool (*each)(void *arg, const struct day_row *row), void *arg,
+    struct sts_error *err) STS_CHECKED;
+/* Calls each() for every day that has a file, oldest first. */
+enum sts_status day_list(const char *dir,
+    bool (*each)(void *arg, const char *day), void *arg,
+    struct sts_error *err) STS_CHECKED;
+/* Removes the file of a day; also when there is none. */
+enum sts_status day_forget(const char *dir, const char *day,
+    struct sts_error *err) STS_CHECKED;
+
+#endif
