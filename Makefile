@@ -53,7 +53,8 @@ guard := module/net/address.c module/net/fetch_head.c \
 # sends reports.
 forks := module/net/workers.c module/net/post.c
 # What is counted for reports is Exim's business, too; to send them is not.
-collect := $(addprefix module/report/,verdict.c tlsrpt_record.c)
+collect := $(addprefix module/report/,day.c dayvalue.c \
+	tlsrpt_record.c verdict.c)
 core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
 	$(collect) \
 	$(filter-out module/net/fetch_%.c $(guard) $(forks), \

@@ -15,7 +15,7 @@
 #include "verdict.h"
 
 #define DAY_NAME 11 /* bytes of "2026-03-01" and its NUL */
-#define DAY_WAIT_MS 20 /* for others who count; then it is not counted */
+#define DAY_WAIT_MS 100 /* for others who count; then it is not counted */
 #define DAY_BYTES_MAX (64u << 20) /* of a file; then no new domain is added */
 #define DAY_ROWS_MAX 16u /* policies of one domain; more are one of them */
 #define DAY_DETAILS_MAX 100u /* different failures of one domain, ... */
@@ -26,10 +26,10 @@ void day_name(time_t t, char day[DAY_NAME]);
 /* The first second of that day; -1 for what is no day. */
 time_t day_begin(const char *day);
 
-/* Adds v to its day.  dir is the cache directory (owner.h: root writes there
- * as its owner).  STS_ABSENT: there is no such directory.  STS_WAIT: locked by
- * others for too long ("cache-busy").  STS_SYSTEM: "cache-full" and
- * whatever else tdbfile.h has. */
+/* Adds v to the day of now.  dir is the cache directory (owner.h: root writes
+ * there as its owner).  STS_ABSENT: there is no such directory.  STS_SYSTEM:
+ * "cache-busy" or "cache-open" (others held it for too long), "cache-full", and whatever
+ * else tdbfile.h has. */
 enum sts_status day_count(const char *dir, time_t now,
     const struct verdict *v, struct sts_error *err) STS_CHECKED;
 

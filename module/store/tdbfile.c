@@ -209,14 +209,18 @@ tdbfile_get(struct tdbfile *f, const char *key, struct bytes *value,
 	return status;
 }
 
-uint64_t
-tdbfile_size(struct tdbfile *f)
+static uint64_t
+size_now(const struct tdbfile *f)
 {
 	struct stat st;
 
-	if (tdbfile_open(f, NULL) != STS_OK || fstat(tdb_fd(f->tdb), &st) != 0)
-		return 0;
-	return (uint64_t)st.st_size;
+	return fstat(tdb_fd(f->tdb), &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+uint64_t
+tdbfile_size(struct tdbfile *f)
+{
+	return tdbfile_open(f, NULL) == STS_OK ? size_now(f) : 0;
 }
 
 /* --- walking ---------------------------------------------------------- */
@@ -510,6 +514,84 @@ tdbfile_patch(struct tdbfile *f, const char *key,
 		status = tdbfile_open(f, err);
 		if (status == STS_OK)
 			status = patch_once(f, key, change_it, arg, err);
+	} while (once_more(f, status, &tries));
+	return status;
+}
+
+/* --- altering ------------------------------------------------------------- */
+
+/* Nobody shares a moment with us: then TDB asks for no lock of its own, and
+ * so for none that somebody may hold for ever. */
+static bool
+lock_all(struct tdbfile *f)
+{
+	int64_t deadline = tdbopen_deadline(f);
+
+	errno = 0;
+	while (tdb_lockall_nonblock(f->tdb) != 0) {
+		if (tdb_error(f->tdb) != TDB_ERR_LOCK ||
+		    clock_left(deadline) == 0)
+			return failed(f);
+		(void)poll(NULL, 0, 1);
+	}
+	return true;
+}
+
+static enum sts_status
+alter_locked(struct tdbfile *f, TDB_DATA key, TDB_DATA old,
+    const struct tdbfile_change *c, struct sts_error *err)
+{
+	struct bytes was = { (const char *)old.dptr, old.dsize };
+	struct bytes now = { NULL, 0 };
+	bool grow = size_now(f) <= c->size_max;
+	TDB_DATA d;
+
+	if (!c->make(c->arg, was, grow, &now) ||
+	    (!grow && now.len > was.len))
+		return error_set(err, STS_SYSTEM, "cache-full",
+		    "%s/%s has reached its limit", f->dir, f->name);
+	memcpy(&d.dptr, &now.p, sizeof d.dptr);
+	d.dsize = now.len;
+	errno = 0;
+	if (tdb_store(f->tdb, key, d, TDB_REPLACE) == 0)
+		return STS_OK;
+	(void)failed(f);
+	return trouble(f, "cache-write", err);
+}
+
+static enum sts_status
+alter_once(struct tdbfile *f, const char *key,
+    const struct tdbfile_change *c, struct sts_error *err)
+{
+	TDB_DATA k = key_of(key);
+	TDB_DATA old = { NULL, 0 };
+	enum sts_status status;
+
+	if (!lock_all(f))
+		return trouble(f, "cache-write", err);
+	if (!tdbopen_begins_well(f)) {
+		(void)failed_by(f, TDB_ERR_CORRUPT);
+		status = trouble(f, "cache-read", err);
+	} else
+		status = fetch(f, k, &old, err);
+	if (status == STS_OK || status == STS_MISS)
+		status = alter_locked(f, k, old, c, err);
+	free(old.dptr);
+	(void)tdb_unlockall(f->tdb);
+	return status;
+}
+
+enum sts_status
+tdbfile_alter(struct tdbfile *f, const char *key,
+    const struct tdbfile_change *change_it, struct sts_error *err)
+{
+	enum sts_status status;
+	unsigned tries = 0;
+
+	do {
+		status = tdbfile_open(f, err);
+		if (status == STS_OK)
+			status = alter_once(f, key, change_it, err);
 	} while (once_more(f, status, &tries));
 	return status;
 }

@@ -65,6 +65,20 @@ enum sts_status tdbfile_put(struct tdbfile *f, const char *key,
 enum sts_status tdbfile_patch(struct tdbfile *f, const char *key,
     bool (*change)(void *arg, char *buf, size_t len), void *arg,
     struct sts_error *err) STS_CHECKED;
+/* What tdbfile_alter() is to do with the value under a key. */
+struct tdbfile_change {
+	/* old is that value, or all zero; *now (borrowed) takes its place.
+	 * grow: it may be longer.  False: it stays, for lack of room. */
+	bool (*make)(void *arg, struct bytes old, bool grow,
+	    struct bytes *now);
+	void *arg;
+	uint64_t size_max; /* bytes of a file in which nothing grows any more */
+};
+/* Changes a value while nobody else can read or write the file, without a
+ * transaction: for what is often written and may be lost.  STS_SYSTEM
+ * "cache-full" for lack of room; else as tdbfile_put(). */
+enum sts_status tdbfile_alter(struct tdbfile *f, const char *key,
+    const struct tdbfile_change *change, struct sts_error *err) STS_CHECKED;
 enum sts_status tdbfile_delete(struct tdbfile *f, const char *key,
     struct sts_error *err) STS_CHECKED;
 /* Every key and value; a false result of each() ends the walk.  each() may

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* day.c - what is counted for the reports of one day. */
+#include "day.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../protocol/scan.h"
+#include "../store/clock.h"
+#include "../store/owner.h"
+#include "../store/tdbfile.h"
+#include "dayvalue.h"
+
+#define FOLDER "/reports"
+#define SUFFIX ".tdb"
+#define PATH_ROOM 512 /* bytes */
+#define FILE_ROOM (PATH_ROOM + 32)
+
+/* --- days ----------------------------------------------------------------- */
+
+void
+day_name(time_t t, char day[DAY_NAME])
+{
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(day, DAY_NAME, "%Y-%m-%d", &tm) != DAY_NAME - 1)
+		memcpy(day, "0000-00-00", DAY_NAME);
+}
+
+static int
+read_digits(const char *p, int n)
+{
+	int value = 0;
+
+	for (int i = 0; i < n; i++)
+		value = value * 10 + (p[i] - '0');
+	return value;
+}
+
+time_t
+day_begin(const char *day)
+{
+	static const char shape[DAY_NAME] = "dddd-dd-dd";
+	struct tm tm = { 0 };
+	char again[DAY_NAME];
+	time_t t;
+
+	if (strlen(day) != DAY_NAME - 1)
+		return -1;
+	for (int i = 0; i < DAY_NAME - 1; i++)
+		if (shape[i] == 'd' ? !ascii_is_digit(day[i]) : day[i] != '-')
+			return -1;
+	tm.tm_year = read_digits(day, 4) - 1900;
+	tm.tm_mon = read_digits(day + 5, 2) - 1;
+	tm.tm_mday = read_digits(day + 8, 2);
+	t = timegm(&tm);
+	day_name(t, again); /* there is no 30th of February */
+	return strcmp(again, day) == 0 ? t : -1;
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+struct place {
+	char folder[PATH_ROOM];
+	char name[DAY_NAME + sizeof SUFFIX];
+	struct tdbfile file;
+};
+
+static enum sts_status
+too_long(const char *dir, struct sts_error *err)
+{
+	return error_set(err, STS_SYSTEM, "cache-open", "%s: %s", dir,
+	    strerror(ENAMETOOLONG));
+}
+
+static bool
+name_folder(const char *dir, char folder[PATH_ROOM])
+{
+	struct text t;
+
+	text_init(&t, folder, PATH_ROOM);
+	text_add(&t, dir);
+	text_add(&t, FOLDER);
+	return !t.full;
+}
+
+static enum sts_status
+place_of(const char *dir, const char *day, struct place *p,
+    struct sts_error *err)
+{
+	struct text t;
+
+	memset(p, 0, sizeof *p);
+	if (!name_folder(dir, p->folder))
+		return too_long(dir, err);
+	text_init(&t, p->name, sizeof p->name);
+	text_add(&t, day);
+	text_add(&t, SUFFIX);
+	p->file.dir = p->folder;
+	p->file.name = p->name;
+	p->file.deadline = clock_ms() + DAY_WAIT_MS;
+	return STS_OK;
+}
+
+static void
+name_file(const struct place *p, char path[FILE_ROOM])
+{
+	struct text t;
+
+	text_init(&t, path, FILE_ROOM);
+	text_add(&t, p->folder);
+	text_add(&t, "/");
+	text_add(&t, p->name);
+}
+
+/* The folder, made by the owner of the directory that it is in. */
+static enum sts_status
+make_folder(const char *dir, const char *folder, struct sts_error *err)
+{
+	struct owner o;
+	enum sts_status status = owner_enter(dir, &o, err);
+
+	if (status != STS_OK) {
+		/* As tdbfile.h says it. */
+		if (err != NULL && strcmp(err->word, "cache-missing") == 0)
+			err->status = STS_ABSENT;
+		return err != NULL ? err->status : status;
+	}
+	if (mkdir(folder, 0750) == 0)
+		(void)chmod(folder, 0750); /* whatever the umask is */
+	else if (errno != EEXIST)
+		status = error_set(err, STS_SYSTEM, "cache-open", "%s: %s",
+		    folder, strerror(errno));
+	owner_leave(&o);
+	return status;
+}
+
+/* --- counting ------------------------------------------------------------- */
+
+struct counting {
+	const struct verdict *v;
+	struct dayvalue value;
+	char old[DAYVALUE_MAX]; /* what `value` borrows from */
+	char text[DAYVALUE_MAX + 1];
+};
+
+/* What is damaged begins anew; nothing but numbers is lost. */
+static bool
+count(struct counting *c, struct bytes old, bool grow, struct bytes *now)
+{
+	size_t len = old.len <= sizeof c->old ? old.len : 0;
+
+	if (len > 0)
+		memcpy(c->old, old.p, len);
+	if (!dayvalue_read(c->old, len, c->v->domain, &c->value))
+		c->value.rows = 0;
+	now->p = c->text;
+	return dayvalue_add(&c->value, c->v, grow) &&
+	    dayvalue_write(&c->value, c->v->domain, c->text, sizeof c->text,
+		&now->len);
+}
+
+/* What is too much for a value is counted as one of those that are there. */
+static bool
+make_value(void *arg, struct bytes old, bool grow, struct bytes *now)
+{
+	return count(arg, old, grow, now) ||
+	    (grow && count(arg, old, false, now));
+}
+
+static enum sts_status
+count_at(const char *dir, struct place *p, struct counting *c,
+    struct sts_error *err)
+{
+	struct tdbfile_change change = { make_value, c, DAY_BYTES_MAX };
+	enum sts_status status;
+
+	status = tdbfile_alter(&p->file, c->v->domain, &change, err);
+	if (status == STS_ABSENT) {
+		status = make_folder(dir, p->folder, err);
+		if (status == STS_OK)
+			status = tdbfile_alter(&p->file, c->v->domain,
+			    &change, err);
+	}
+	tdbfile_close(&p->file);
+	return status;
+}
+
+enum sts_status
+day_count(const char *dir, time_t now, const struct verdict *v,
+    struct sts_error *err)
+{
+	struct sts_error own;
+	struct counting *c;
+	struct place p;
+	char day[DAY_NAME];
+	enum sts_status status;
+
+	if (err == NULL)
+		err = &own;
+	day_name(now, day);
+	status = place_of(dir, day, &p, err);
+	if (status != STS_OK)
+		return status;
+	c = malloc(sizeof *c);
+	if (c == NULL)
+		return error_set(err, STS_NOMEM, "memory", "out of memory");
+	c->v = v;
+	status = count_at(dir, &p, c, err);
+	free(c);
+	return status;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+struct names {
+	char **name; /* owned */
+	size_t n;
+	size_t room;
+	bool failed;
+};
+
+static bool
+keep_name(struct names *l, const char *name)
+{
+	char *copy;
+
+	if (l->n == l->room) {
+		size_t room = l->room > 0 ? 2 * l->room : 64;
+		char **more = realloc(l->name, room * sizeof *more);
+
+		if (more != NULL) {
+			l->name = more;
+			l->room = room;
+		}
+	}
+	copy = l->n < l->room ? strdup(name) : NULL;
+	if (copy == NULL) {
+		l->failed = true;
+		return false;
+	}
+	l->name[l->n++] = copy;
+	return true;
+}
+
+static void
+free_names(struct names *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->name[i]);
+	free(l->name);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+sort_names(struct names *l)
+{
+	if (l->n > 0)
+		qsort(l->name, l->n, sizeof *l->name, compare_names);
+}
+
+static bool
+note_domain(void *arg, const char *key, struct bytes value)
+{
+	(void)value;
+	return keep_name(arg, key);
+}
+
+struct reading {
+	bool (*each)(void *arg, const struct day_row *row);
+	void *arg;
+	struct dayvalue value;
+	struct day_detail detail[DAYVALUE_DETAILS]; /* of one row */
+	char text[DAYVALUE_MAX];
+};
+
+static bool
+give_row(struct reading *r, const char *domain, unsigned at)
+{
+	const struct dayvalue_row *from = &r->value.row[at];
+	struct day_row row = { domain, from->policy, from->success,
+		from->failure, r->detail, 0 };
+
+	for (unsigned i = 0; i < r->value.details; i++)
+		if (r->value.detail[i].row == at)
+			r->detail[row.n++] = r->value.detail[i].detail;
+	return r->each(r->arg, &row);
+}
+
+static bool
+give_domain(struct reading *r, const char *domain, struct bytes value)
+{
+	if (value.len > sizeof r->text)
+		return true;
+	memcpy(r->text, value.p, value.len);
+	if (!dayvalue_read(r->text, value.len, domain, &r->value))
+		return true;
+	for (unsigned i = 0; i < r->value.rows; i++)
+		if (!give_row(r, domain, i))
+			return false;
+	return true;
+}
+
+static enum sts_status
+give_all(struct tdbfile *f, const struct names *l, struct reading *r,
+    struct sts_error *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct bytes value;
+		enum sts_status status = tdbfile_get(f, l->name[i], &value,
+		    err);
+
+		if (status == STS_MISS) /* the file began anew meanwhile */
+			continue;
+		if (status != STS_OK)
+			return status;
+		if (!give_domain(r, l->name[i], value))
+			break;
+	}
+	return STS_OK;
+}
+
+static enum sts_status
+read_file(struct tdbfile *f, struct reading *r, struct sts_error *err)
+{
+	struct names l = { NULL, 0, 0, false };
+	enum sts_status status = tdbfile_walk(f, note_domain, &l, err);
+
+	if (l.failed)
+		status = error_set(err, STS_NOMEM, "memory", "out of memory");
+	sort_names(&l);
+	if (status == STS_OK)
+		status = give_all(f, &l, r, err);
+	free_names(&l);
+	return status;
+}
+
+/* To read it must not make it. */
+static bool
+is_there(const struct place *p)
+{
+	char path[FILE_ROOM];
+	struct stat st;
+
+	name_file(p, path);
+	return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+enum sts_status
+day_each(const char *dir, const char *day,
+    bool (*each)(void *arg, const struct day_row *row), void *arg,
+    struct sts_error *err)
+{
+	struct reading *r;
+	struct place p;
+	enum sts_status status;
+
+	if (day_begin(day) < 0)
+		return error_set(err, STS_ABSENT, "no-day",
+		    "%s is no day", day);
+	status = place_of(dir, day, &p, err);
+	if (status != STS_OK)
+		return status;
+	p.file.deadline = 0;
+	if (!is_there(&p))
+		return error_set(err, STS_ABSENT, "no-day",
+		    "nothing was counted on %s", day);
+	r = malloc(sizeof *r);
+	if (r == NULL)
+		return error_set(err, STS_NOMEM, "memory", "out of memory");
+	r->each = each;
+	r->arg = arg;
+	status = read_file(&p.file, r, err);
+	tdbfile_close(&p.file);
+	free(r);
+	return status;
+}
+
+/* --- files, again --------------------------------------------------------- */
+
+/* The day of a file's name; false for other files. */
+static bool
+is_day_file(const char *name, char day[DAY_NAME])
+{
+	if (strlen(name) != DAY_NAME - 1 + strlen(SUFFIX) ||
+	    strcmp(name + DAY_NAME - 1, SUFFIX) != 0)
+		return false;
+	memcpy(day, name, DAY_NAME - 1);
+	day[DAY_NAME - 1] = '\0';
+	return day_begin(day) >= 0;
+}
+
+static enum sts_status
+read_folder(const char *folder, struct names *l, struct sts_error *err)
+{
+	DIR *d = opendir(folder);
+	const struct dirent *e;
+	char day[DAY_NAME];
+
+	if (d == NULL && errno == ENOENT)
+		return STS_OK;
+	if (d == NULL)
+		return error_set(err, STS_SYSTEM, "cache-open", "%s: %s",
+		    folder, strerror(errno));
+	while ((e = readdir(d)) != NULL)
+		if (is_day_file(e->d_name, day) && !keep_name(l, day))
+			break;
+	(void)closedir(d);
+	return l->failed
+	    ? error_set(err, STS_NOMEM, "memory", "out of memory")
+	    : STS_OK;
+}
+
+enum sts_status
+day_list(const char *dir, bool (*each)(void *arg, const char *day), void *arg,
+    struct sts_error *err)
+{
+	struct names l = { NULL, 0, 0, false };
+	char folder[PATH_ROOM];
+	enum sts_status status;
+	struct owner o;
+
+	if (!name_folder(dir, folder))
+		return too_long(dir, err);
+	status = owner_enter(dir, &o, err);
+	if (status != STS_OK)
+		return status;
+	status = read_folder(folder, &l, err);
+	owner_leave(&o);
+	sort_names(&l);
+	for (size_t i = 0; status == STS_OK && i < l.n; i++)
+		if (!each(arg, l.name[i]))
+			break;
+	free_names(&l);
+	return status;
+}
+
+enum sts_status
+day_forget(const char *dir, const char *day, struct sts_error *err)
+{
+	char path[FILE_ROOM];
+	enum sts_status status;
+	struct place p;
+	struct owner o;
+
+	if (day_begin(day) < 0)
+		return STS_OK;
+	status = place_of(dir, day, &p, err);
+	if (status == STS_OK)
+		status = owner_enter(dir, &o, err);
+	if (status != STS_OK)
+		return status;
+	name_file(&p, path);
+	if (unlink(path) != 0 && errno != ENOENT)
+		status = error_set(err, STS_SYSTEM, "cache-write", "%s: %s",
+		    path, strerror(errno));
+	owner_leave(&o);
+	return status;
+}

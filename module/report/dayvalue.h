@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dayvalue.h - what is counted of one domain on one day, as the text that is
+ * its value in the day's file (day.h).
+ *
+ * A line for each policy, and after it one for each of its failures, behind a
+ * checksum; fields end at a tab.  Counters have a fixed width, so that a value
+ * whose session was seen before is written in its place. */
+#ifndef DAYVALUE_H
+#define DAYVALUE_H
+
+#include "day.h"
+
+#define DAYVALUE_MAX 49152u /* bytes of a value, without its NUL */
+/* Failures known by their result alone come on top of the others. */
+#define DAYVALUE_DETAILS (DAY_DETAILS_MAX + 44u)
+
+struct dayvalue_row {
+	struct report_policy policy;
+	uint64_t success;
+	uint64_t failure;
+};
+
+struct dayvalue_detail {
+	unsigned row; /* whose */
+	struct day_detail detail;
+};
+
+/* All strings are borrowed, from the text or from the verdicts. */
+struct dayvalue {
+	struct dayvalue_row row[DAY_ROWS_MAX];
+	unsigned rows;
+	struct dayvalue_detail detail[DAYVALUE_DETAILS]; /* in no order */
+	unsigned details;
+};
+
+/* Reads len bytes that were written under key, and writes NULs into them.
+ * False: that is not what dayvalue_write() wrote; v is empty. */
+bool dayvalue_read(char *text, size_t len, const char *key,
+    struct dayvalue *v) STS_CHECKED;
+/* Adds a session.  Without `grow` only to what is there already; false: there
+ * is not enough of that. */
+bool dayvalue_add(struct dayvalue *v, const struct verdict *session,
+    bool grow) STS_CHECKED;
+/* As text, in at most cap bytes with a NUL; false when it is longer. */
+bool dayvalue_write(const struct dayvalue *v, const char *key, char *text,
+    size_t cap, size_t *len) STS_CHECKED;
+
+#endif

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_day.c - what is counted for the reports of one day (RFC 8460 4). */
+#include "scratch.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../../module/report/day.h"
+#include "../../module/report/dayvalue.h"
+#include "../../module/store/clock.h"
+#include "ran.h"
+
+#define NOW SCRATCH_NOW
+#define TODAY "2023-11-14"
+#define FILE_TODAY "reports/" TODAY ".tdb"
+
+#define STS_POLICY                                                  \
+	{                                                           \
+		REPORT_STS, "a.test",                               \
+		    "version: STSv1\nmode: enforce\nmx: *.a.test\n" \
+		    "max_age: 86400",                               \
+		    "*.a.test"                                      \
+	}
+#define EXPIRED                                                       \
+	{                                                             \
+		RESULT_CERTIFICATE_EXPIRED, "192.0.2.1", "mx.a.test", \
+		    "mx", "192.0.2.25", ""                            \
+	}
+
+static const struct verdict good = {
+	.domain = "a.test", .policy = STS_POLICY, .success = true
+};
+static const struct report_failure expired[] = { EXPIRED };
+static const struct verdict bad = { .domain = "a.test",
+	.policy = STS_POLICY,
+	.failures = expired,
+	.n = 1 };
+static const struct verdict plain = { .domain = "b.test",
+	.policy = { REPORT_NO_POLICY, "b.test", "", "" },
+	.success = true };
+
+static void
+count(const struct scratch *s, const struct verdict *v)
+{
+	assert_int_equal(day_count(s->dir, NOW, v, NULL), STS_OK);
+}
+
+/* --- reading back --------------------------------------------------------- */
+
+static char seen[200000];
+static struct text seen_text;
+
+static void
+say_failure(const struct day_detail *d)
+{
+	const struct report_failure *f = &d->failure;
+
+	text_addf(&seen_text, " [%llu x %s %s %s %s %s %s]",
+	    (unsigned long long)d->count, report_result_name(f->result),
+	    f->sending_ip, f->mx_hostname, f->mx_helo, f->receiving_ip,
+	    f->reason);
+}
+
+static bool
+say_row(void *arg, const struct day_row *r)
+{
+	(void)arg;
+	text_addf(&seen_text, "%s %s %s %llu/%llu <%s> <%s>", r->domain,
+	    report_type_name(r->policy.type), r->policy.domain,
+	    (unsigned long long)r->success, (unsigned long long)r->failure,
+	    r->policy.mx, r->policy.strings);
+	for (size_t i = 0; i < r->n; i++)
+		say_failure(&r->details[i]);
+	text_add(&seen_text, "\n");
+	return true;
+}
+
+static const char *
+read_day(const struct scratch *s, const char *day)
+{
+	text_init(&seen_text, seen, sizeof seen);
+	assert_int_equal(day_each(s->dir, day, say_row, NULL, NULL), STS_OK);
+	assert_false(seen_text.full);
+	return seen;
+}
+
+struct sums {
+	uint64_t success;
+	uint64_t failure;
+	uint64_t details;
+	unsigned rows;
+	unsigned kinds;
+};
+
+static bool
+add_row(void *arg, const struct day_row *r)
+{
+	struct sums *sum = arg;
+
+	sum->success += r->success;
+	sum->failure += r->failure;
+	sum->rows++;
+	sum->kinds += (unsigned)r->n;
+	for (size_t i = 0; i < r->n; i++)
+		sum->details += r->details[i].count;
+	return true;
+}
+
+static struct sums
+sums_of(const struct scratch *s)
+{
+	struct sums sum = { 0, 0, 0, 0, 0 };
+
+	assert_int_equal(day_each(s->dir, TODAY, add_row, &sum, NULL),
+	    STS_OK);
+	return sum;
+}
+
+/* --- counters ------------------------------------------------------------- */
+
+static void
+sessions_are_counted_by_domain_and_policy(void **state)
+{
+	const struct scratch *s = *state;
+
+	count(s, &plain);
+	count(s, &good);
+	count(s, &bad);
+	count(s, &good);
+	count(s, &bad);
+	assert_string_equal(read_day(s, TODAY),
+	    "a.test sts a.test 2/2 <*.a.test> <version: STSv1\nmode: enforce\n"
+	    "mx: *.a.test\nmax_age: 86400> [2 x certificate-expired 192.0.2.1 "
+	    "mx.a.test mx 192.0.2.25 ]\n"
+	    "b.test no-policy-found b.test 1/0 <> <>\n");
+}
+
+/* RFC 8460 4.4: a policy that changed in the course of the day is another. */
+static void
+another_policy_is_another_row(void **state)
+{
+	const struct scratch *s = *state;
+	struct verdict other = good;
+
+	other.policy.strings = "version: STSv1\nmode: testing";
+	count(s, &good);
+	count(s, &other);
+	other.policy.type = REPORT_TLSA;
+	count(s, &other);
+	assert_int_equal(sums_of(s).rows, 3);
+}
+
+static void
+a_success_may_have_failures_and_they_differ_in_every_field(void **state)
+{
+	const struct scratch *s = *state;
+	struct report_failure f[6];
+	struct verdict v = good;
+
+	for (size_t i = 0; i < 6; i++)
+		f[i] = expired[0];
+	f[0].sending_ip = "";
+	f[1].mx_hostname = "other";
+	f[2].mx_helo = "other";
+	f[3].receiving_ip = "2001:db8::1";
+	f[4].reason = "other";
+	f[5].result = RESULT_VALIDATION_FAILURE;
+	v.failures = f;
+	v.n = 6;
+	count(s, &v);
+	count(s, &v);
+	assert_int_equal(sums_of(s).success, 2);
+	assert_int_equal(sums_of(s).failure, 0);
+	assert_int_equal(sums_of(s).kinds, 6);
+	assert_int_equal(sums_of(s).details, 12);
+}
+
+/* --- limits --------------------------------------------------------------- */
+
+/* Who has many MX hosts, or answers, makes our file no larger for it. */
+static void
+failures_of_too_many_kinds_are_counted_by_result(void **state)
+{
+	const struct scratch *s = *state;
+	struct report_failure f = expired[0];
+	struct verdict v = bad;
+	char host[32];
+
+	v.failures = &f;
+	f.mx_hostname = host;
+	for (unsigned i = 0; i < 3 * DAY_DETAILS_MAX; i++) {
+		(void)snprintf(host, sizeof host, "mx%u.a.test", i);
+		count(s, &v);
+	}
+	f.result = RESULT_VALIDATION_FAILURE;
+	count(s, &v);
+	assert_int_equal(sums_of(s).failure, 3 * DAY_DETAILS_MAX + 1);
+	assert_int_equal(sums_of(s).details, 3 * DAY_DETAILS_MAX + 1);
+	assert_int_equal(sums_of(s).kinds, DAY_DETAILS_MAX + 2);
+	assert_non_null(strstr(read_day(s, TODAY),
+	    "[200 x certificate-expired     ]"));
+}
+
+static void
+policies_too_many_are_counted_as_one_of_them(void **state)
+{
+	const struct scratch *s = *state;
+	struct verdict v = good;
+	char line[32];
+
+	v.policy.strings = line;
+	for (unsigned i = 0; i < 3 * DAY_ROWS_MAX; i++) {
+		(void)snprintf(line, sizeof line, "mx: mx%u.a.test", i);
+		count(s, &v);
+	}
+	assert_int_equal(sums_of(s).rows, DAY_ROWS_MAX);
+	assert_int_equal(sums_of(s).success, 3 * DAY_ROWS_MAX);
+}
+
+/* The largest policies, and the longest failures: the value has a limit, and
+ * the totals are right all the same. */
+static void
+a_value_has_a_limit(void **state)
+{
+	const struct scratch *s = *state;
+	static char strings[REPORT_STRINGS_MAX + 1], mx[REPORT_MX_MAX + 1];
+	struct report_failure f[REPORT_FAILURES_MAX];
+	char words[REPORT_WORDS_MAX + 1];
+	struct verdict v = bad;
+	struct sums sum;
+
+	memset(strings, 'x', sizeof strings - 1);
+	memset(mx, 'y', sizeof mx - 1);
+	memset(words, 'z', sizeof words - 1);
+	words[sizeof words - 1] = '\0';
+	v.policy.strings = strings;
+	v.policy.mx = mx;
+	v.failures = f;
+	v.n = REPORT_FAILURES_MAX;
+	for (unsigned i = 0; i < 40; i++) {
+		strings[0] = (char)('A' + i % 10);
+		for (unsigned k = 0; k < v.n; k++)
+			f[k] = (struct report_failure){
+				RESULT_VALIDATION_FAILURE, "", words, words,
+				"", words
+			};
+		words[i] = 'Z';
+		count(s, &v);
+	}
+	sum = sums_of(s);
+	assert_int_equal(sum.failure, 40);
+	assert_in_range(sum.rows, 2, 4);
+	assert_true(strlen(read_day(s, TODAY)) < DAYVALUE_MAX + 2000);
+}
+
+/* --- what strangers wrote ------------------------------------------------- */
+
+/* Strings are clean before they get here; should one not be, it is no way to
+ * forge a line. */
+static void
+no_string_is_more_than_a_field(void **state)
+{
+	const struct scratch *s = *state;
+	struct report_failure f = expired[0];
+	struct verdict v = bad;
+
+	f.reason = "a\tb\nc\x01\xff";
+	v.failures = &f;
+	v.policy.mx = "x\ty";
+	v.policy.strings = "1\n2\v3\t4";
+	count(s, &v);
+	assert_string_equal(read_day(s, TODAY),
+	    "a.test sts a.test 0/1 <x?y> <1\n2?3?4> [1 x certificate-expired "
+	    "192.0.2.1 mx.a.test mx 192.0.2.25 a?b?c??]\n");
+}
+
+static void
+a_damaged_value_begins_anew(void **state)
+{
+	const struct scratch *s = *state;
+	size_t len;
+	char *bytes;
+	char *at;
+
+	count(s, &good);
+	count(s, &plain);
+	bytes = scratch_read(s, FILE_TODAY, &len);
+	at = memmem(bytes, len, "mode: enforce", 13);
+	assert_non_null(at);
+	*at = 'M';
+	scratch_write(s, FILE_TODAY, bytes, len);
+	free(bytes);
+	assert_string_equal(read_day(s, TODAY),
+	    "b.test no-policy-found b.test 1/0 <> <>\n");
+	count(s, &good);
+	assert_int_equal(sums_of(s).success, 2);
+}
+
+static void
+a_damaged_file_begins_anew(void **state)
+{
+	const struct scratch *s = *state;
+
+	count(s, &good);
+	scratch_write(s, FILE_TODAY, "this is no TDB file", 19);
+	count(s, &plain);
+	assert_int_equal(sums_of(s).success, 1);
+}
+
+/* --- days ----------------------------------------------------------------- */
+
+/* RFC 8460 4.1: midnight is UTC's, whatever the time zone is. */
+static void
+a_day_begins_at_midnight_utc(void **state)
+{
+	const struct scratch *s = *state;
+	time_t midnight = day_begin("2023-11-15");
+
+	setenv("TZ", "Pacific/Kiritimati", 1);
+	tzset();
+	assert_int_equal(midnight, 1700006400);
+	assert_int_equal(day_count(s->dir, midnight - 1, &good, NULL),
+	    STS_OK);
+	assert_int_equal(day_count(s->dir, midnight, &plain, NULL), STS_OK);
+	unsetenv("TZ");
+	tzset();
+	assert_non_null(strstr(read_day(s, "2023-11-14"), "a.test"));
+	assert_null(strstr(read_day(s, "2023-11-14"), "b.test"));
+	assert_non_null(strstr(read_day(s, "2023-11-15"), "b.test"));
+}
+
+static const char *const no_days[] = { "", "2023-11-1", "2023-11-144",
+	"2023-02-29", "2023-13-01", "2023-00-10", "2023/11/14", "20231-1-14",
+	"2023-11-00", "../../../x" };
+
+static void
+names_of_days(void **state)
+{
+	const struct scratch *s = *state;
+	char day[DAY_NAME];
+
+	for (size_t i = 0; i < sizeof no_days / sizeof *no_days; i++) {
+		assert_int_equal(day_begin(no_days[i]), -1);
+		assert_int_equal(day_each(s->dir, no_days[i], say_row, NULL,
+				     NULL),
+		    STS_ABSENT);
+	}
+	assert_int_equal(day_begin("2024-02-29"), 1709164800);
+	day_name(1709164800, day);
+	assert_string_equal(day, "2024-02-29");
+}
+
+static bool
+say_day(void *arg, const char *day)
+{
+	(void)arg;
+	text_add(&seen_text, day);
+	text_add(&seen_text, " ");
+	return true;
+}
+
+static void
+days_are_listed_and_forgotten(void **state)
+{
+	struct scratch *s = *state;
+
+	text_init(&seen_text, seen, sizeof seen);
+	assert_int_equal(day_list(s->dir, say_day, NULL, NULL), STS_OK);
+	assert_string_equal(seen, "");
+	assert_int_equal(day_each(s->dir, TODAY, say_row, NULL, NULL),
+	    STS_ABSENT);
+	assert_false(scratch_exists(s, "reports"));
+	assert_int_equal(day_count(s->dir, NOW + 86400, &good, NULL), STS_OK);
+	count(s, &good);
+	assert_int_equal(day_count(s->dir, NOW - 86400, &good, NULL), STS_OK);
+	scratch_write(s, "reports/x.tdb", "", 0);
+	scratch_write(s, "reports/2023-11-31.tdb", "", 0);
+	assert_int_equal(day_list(s->dir, say_day, NULL, NULL), STS_OK);
+	assert_string_equal(seen, "2023-11-13 2023-11-14 2023-11-15 ");
+	assert_int_equal(day_forget(s->dir, TODAY, NULL), STS_OK);
+	assert_int_equal(day_forget(s->dir, TODAY, NULL), STS_OK);
+	text_init(&seen_text, seen, sizeof seen);
+	assert_int_equal(day_list(s->dir, say_day, NULL, NULL), STS_OK);
+	assert_string_equal(seen, "2023-11-13 2023-11-15 ");
+	(void)remove(scratch_path(s, "reports/x.tdb"));
+	(void)remove(scratch_path(s, "reports/2023-11-31.tdb"));
+}
+
+/* --- rights --------------------------------------------------------------- */
+
+static void
+the_files_are_the_owners(void **state)
+{
+	const struct scratch *s = *state;
+	struct stat st;
+	mode_t mask = umask(0);
+
+	count(s, &good);
+	(void)umask(mask);
+	assert_int_equal(stat(scratch_path(s, "reports"), &st), 0);
+	assert_int_equal(st.st_uid, scratch_owner());
+	assert_int_equal(st.st_mode & 07777, 0750);
+	scratch_is_owners(s, FILE_TODAY);
+}
+
+static void
+without_a_cache_nothing_is_made(void **state)
+{
+	struct sts_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(day_count("/nonexistent/cache", NOW, &good, &err),
+	    STS_ABSENT);
+	assert_int_equal(day_each("/nonexistent/cache", TODAY, say_row, NULL,
+			     NULL),
+	    STS_ABSENT);
+}
+
+/* The owner of the cache cannot make root write, or read, anywhere else. */
+static void
+what_is_planted_is_not_followed(void **state)
+{
+	const struct scratch *s = *state;
+	char folder[64];
+
+	assert_int_equal(symlink("/tmp", scratch_path(s, "reports")), 0);
+	assert_int_equal(day_count(s->dir, NOW, &good, NULL), STS_SYSTEM);
+	assert_int_equal(access("/tmp/" TODAY ".tdb", F_OK), -1);
+	assert_int_equal(unlink(scratch_path(s, "reports")), 0);
+	count(s, &good);
+	assert_int_equal(unlink(scratch_path(s, FILE_TODAY)), 0);
+	(void)snprintf(folder, sizeof folder, "%s", scratch_path(s, "away"));
+	assert_int_equal(symlink(folder, scratch_path(s, FILE_TODAY)), 0);
+	assert_int_equal(day_count(s->dir, NOW, &good, NULL), STS_SYSTEM);
+	assert_false(scratch_exists(s, "away"));
+	assert_int_equal(remove(scratch_path(s, FILE_TODAY)), 0);
+}
+
+/* --- others --------------------------------------------------------------- */
+
+/* Somebody was stopped while he held the file: a delivery does not wait. */
+static void
+a_held_file_is_not_waited_for(void **state)
+{
+	const struct scratch *s = *state;
+	struct sts_error err = { 0 };
+	int64_t began;
+	pid_t holder;
+
+	count(s, &good);
+	holder = scratch_hold(s, FILE_TODAY, F_WRLCK, 168, 4000);
+	began = clock_ms();
+	assert_int_equal(day_count(s->dir, NOW, &bad, &err), STS_SYSTEM);
+	assert_in_range(clock_ms() - began, DAY_WAIT_MS - 1, 1000);
+	assert_string_equal(err.word, "cache-busy");
+	scratch_release(holder);
+	count(s, &bad);
+	assert_int_equal(sums_of(s).failure, 1);
+}
+
+#define CROWD 8
+#define EACH 200
+
+struct crowd {
+	const struct scratch *s;
+	unsigned number;
+	volatile unsigned *lost;
+};
+
+static int
+count_many(void *arg)
+{
+	const struct crowd *c = arg;
+	struct verdict v = c->number % 2 == 0 ? good : bad;
+	struct sts_error err;
+
+	for (unsigned i = 0; i < EACH; i++)
+		if (day_count(c->s->dir, NOW, &v, &err) != STS_OK) {
+			NEED(strcmp(err.word, "cache-busy") == 0 ||
+			    strcmp(err.word, "cache-open") == 0);
+			__atomic_add_fetch(c->lost, 1, __ATOMIC_SEQ_CST);
+		}
+	return 0;
+}
+
+/* No session is counted twice, and none is lost but those of which that is
+ * said. */
+static void
+a_crowd_counts_right(void **state)
+{
+	const struct scratch *s = *state;
+	volatile unsigned *lost = scratch_shared(sizeof *lost);
+	struct crowd c[CROWD];
+	pid_t pid[CROWD];
+	struct sums sum;
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		c[i] = (struct crowd){ s, i, lost };
+		pid[i] = scratch_start(count_many, &c[i]);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(scratch_finish(pid[i]), 0);
+	sum = sums_of(s);
+	assert_int_equal(sum.success + sum.failure + *lost, CROWD * EACH);
+	assert_int_equal(sum.details, sum.failure);
+	assert_in_range(*lost, 0, CROWD * EACH / 10);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(sessions_are_counted_by_domain_and_policy),
+		SCRATCH_TEST(another_policy_is_another_row),
+		SCRATCH_TEST(
+		    a_success_may_have_failures_and_they_differ_in_every_field),
+		SCRATCH_TEST(failures_of_too_many_kinds_are_counted_by_result),
+		SCRATCH_TEST(policies_too_many_are_counted_as_one_of_them),
+		SCRATCH_TEST(a_value_has_a_limit),
+		SCRATCH_TEST(no_string_is_more_than_a_field),
+		SCRATCH_TEST(a_damaged_value_begins_anew),
+		SCRATCH_TEST(a_damaged_file_begins_anew),
+		SCRATCH_TEST(a_day_begins_at_midnight_utc),
+		SCRATCH_TEST(names_of_days),
+		SCRATCH_TEST(days_are_listed_and_forgotten),
+		SCRATCH_TEST(the_files_are_the_owners),
+		SCRATCH_TEST(without_a_cache_nothing_is_made),
+		SCRATCH_TEST(what_is_planted_is_not_followed),
+		SCRATCH_TEST(a_held_file_is_not_waited_for),
+		SCRATCH_TEST(a_crowd_counts_right),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
