@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include "../protocol/domain.h"
 #include "../protocol/scan.h"
 #include "../protocol/text.h"
 
@@ -21,7 +22,10 @@ enum kind {
 	KIND_BOOL,
 	KIND_LOG,
 	KIND_DNS_FAILURE,
-	KIND_MODE
+	KIND_MODE,
+	KIND_SINK,
+	KIND_CONTACT,
+	KIND_TEXT
 };
 
 struct key {
@@ -29,7 +33,7 @@ struct key {
 	enum kind kind;
 	size_t at; /* offset in struct config */
 	unsigned min; /* seconds */
-	unsigned max;
+	unsigned max; /* or bytes of a text */
 	bool may_be_empty; /* paths */
 };
 
@@ -50,6 +54,16 @@ static const struct key keys[] = {
 	{ "exceptions", KIND_PATH, AT(exceptions), 0, 0, true },
 	{ "mode", KIND_MODE, AT(observe), 0, 0, false },
 	{ "log", KIND_LOG, AT(log), 0, 0, false },
+	{ "tlsrpt", KIND_SINK, AT(tlsrpt), 0, 0, false },
+	{ "tlsrpt_contact", KIND_CONTACT, AT(tlsrpt.contact), 0,
+	    CONFIG_CONTACT_MAX, true },
+	{ "tlsrpt_org", KIND_TEXT, AT(tlsrpt.org), 0, CONFIG_ORG_MAX, true },
+	{ "tlsrpt_success", KIND_BOOL, AT(tlsrpt.success), 0, 0, false },
+	{ "tlsrpt_exclude", KIND_TEXT, AT(tlsrpt.exclude), 0, CONFIG_LIST_MAX,
+	    true },
+	{ "tlsrpt_include_sending_ip", KIND_BOOL, AT(tlsrpt.sending_ip), 0, 0,
+	    false },
+	{ "tlsrpt_include_reason", KIND_BOOL, AT(tlsrpt.reason), 0, 0, false },
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 
@@ -74,6 +88,10 @@ config_defaults(struct config *c)
 	c->fetch_timeout = 15;
 	c->dns_timeout = 5;
 	c->log = LOG_POLICY;
+	c->tlsrpt.db = true;
+	c->tlsrpt.success = true;
+	c->tlsrpt.sending_ip = true;
+	c->tlsrpt.reason = true;
 }
 
 /* Where the problems of one file go. */
@@ -193,6 +211,66 @@ set_path_key(const struct key *k, char *field, const char *value,
 		set_path(field, value);
 }
 
+/* "off", "db", "socket:PATH" or "both:PATH". */
+static bool
+read_sink(const char *value, struct config_tlsrpt *out)
+{
+	const char *path = strchr(value, ':');
+	size_t n = path != NULL ? (size_t)(path++ - value) : strlen(value);
+	bool both = n == 4 && memcmp(value, "both", n) == 0;
+	struct text t;
+
+	if (path == NULL && strcmp(value, "off") != 0 &&
+	    strcmp(value, "db") != 0)
+		return false;
+	if (path != NULL &&
+	    ((!both && (n != 6 || memcmp(value, "socket", n) != 0)) ||
+		path[0] != '/' || strlen(path) > CONFIG_SOCKET_MAX))
+		return false;
+	out->db = both || strcmp(value, "db") == 0;
+	text_init(&t, out->socket, sizeof out->socket);
+	text_add(&t, path != NULL ? path : "");
+	return true;
+}
+
+/* An address whose domain can be a submitter (RFC 8460 5.3), in characters
+ * that no header field and no shell minds. */
+static bool
+is_contact(const char *value)
+{
+	const char *at = strchr(value, '@');
+	const char *local = value;
+
+	if (at == NULL || at == value || value[0] == '-' || at - value > 64 ||
+	    strchr(at, '.') == NULL || !domain_is_ldh(at + 1, strlen(at + 1)))
+		return false;
+	for (; local < at; local++)
+		if (!ascii_is_alnum(*local) && strchr(".-_+=~", *local) == NULL)
+			return false;
+	return true;
+}
+
+static void
+set_text(const struct key *k, char *field, const char *value,
+    struct report *r)
+{
+	struct text t;
+
+	if (strlen(value) > k->max) {
+		problem(r, "%s: longer than %u bytes", k->name, k->max);
+		return;
+	}
+	if (k->kind == KIND_CONTACT && value[0] != '\0' &&
+	    !is_contact(value)) {
+		problem(r, "%s: \"%s\" is not an address such as "
+			   "tls-reports@example.com",
+		    k->name, value);
+		return;
+	}
+	text_init(&t, field, k->max + 1);
+	text_add_foreign(&t, value, strlen(value), k->max);
+}
+
 static void
 set(struct config *c, const struct key *k, const char *value,
     struct report *r)
@@ -225,6 +303,16 @@ set(struct config *c, const struct key *k, const char *value,
 		if (!read_log(value, field))
 			problem(r, "%s: \"%s\" is not none, policy or all",
 			    k->name, value);
+		break;
+	case KIND_SINK:
+		if (!read_sink(value, field))
+			problem(r, "%s: \"%s\" is not off, db, socket:/PATH or "
+				   "both:/PATH",
+			    k->name, value);
+		break;
+	case KIND_CONTACT:
+	case KIND_TEXT:
+		set_text(k, field, value, r);
 		break;
 	}
 }
@@ -312,6 +400,17 @@ config_load(const char *path, struct config *c, config_problem *tell,
 }
 
 static void
+show_sink(const struct config_tlsrpt *r, struct text *t)
+{
+	if (r->socket[0] == '\0')
+		text_add(t, r->db ? "db" : "off");
+	else {
+		text_add(t, r->db ? "both:" : "socket:");
+		text_add(t, r->socket);
+	}
+}
+
+static void
 show_value(const struct config *c, const struct key *k, struct text *t)
 {
 	const void *field = (const char *)c + k->at;
@@ -335,6 +434,13 @@ show_value(const struct config *c, const struct key *k, struct text *t)
 	case KIND_LOG:
 		text_add(t, log_names[c->log]);
 		break;
+	case KIND_SINK:
+		show_sink(&c->tlsrpt, t);
+		break;
+	case KIND_CONTACT:
+	case KIND_TEXT:
+		text_add(t, field);
+		break;
 	}
 }
 
@@ -347,8 +453,8 @@ config_show(const struct config *c,
 
 	config_defaults(&defaults);
 	for (size_t i = 0; i < KEYS; i++) {
-		char value[CONFIG_PATH_MAX + 1];
-		char otherwise[CONFIG_PATH_MAX + 1];
+		char value[CONFIG_LIST_MAX + 1];
+		char otherwise[CONFIG_LIST_MAX + 1];
 		struct text t;
 
 		text_init(&t, value, sizeof value);
@@ -357,4 +463,53 @@ config_show(const struct config *c,
 		show_value(&defaults, &keys[i], &t);
 		each(arg, keys[i].name, value, strcmp(value, otherwise) != 0);
 	}
+}
+
+/* --- reports -------------------------------------------------------------- */
+
+bool
+config_reports(const struct config *c)
+{
+	return c->tlsrpt.contact[0] != '\0' &&
+	    (c->tlsrpt.db || c->tlsrpt.socket[0] != '\0');
+}
+
+static bool
+covers(struct bytes item, const char *domain)
+{
+	size_t n = strlen(domain);
+	const char *p = domain;
+
+	while (item.len > 0 && scan_is_wsp(item.p[0])) {
+		item.p++;
+		item.len--;
+	}
+	while (item.len > 0 && scan_is_wsp(item.p[item.len - 1]))
+		item.len--;
+	if (item.len > 1 && item.p[0] == '*') { /* "*.example.com" */
+		item.p++;
+		item.len--;
+		if (n <= item.len)
+			return false;
+		p += n - item.len;
+		n = item.len;
+	}
+	if (item.len != n || n == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower(item.p[i]) != p[i])
+			return false;
+	return true;
+}
+
+bool
+config_excludes(const struct config *c, const char *domain)
+{
+	struct scan s = scan_over(c->tlsrpt.exclude,
+	    strlen(c->tlsrpt.exclude));
+
+	while (!scan_done(&s))
+		if (covers(scan_item(&s), domain))
+			return true;
+	return false;
 }

@@ -13,6 +13,10 @@ enum config_log {
 };
 
 #define CONFIG_PATH_MAX 255u
+#define CONFIG_CONTACT_MAX 254u /* bytes; RFC 5321 4.5.3.1.3 */
+#define CONFIG_ORG_MAX 100u
+#define CONFIG_LIST_MAX 1000u
+#define CONFIG_SOCKET_MAX 107u /* bytes of a socket's path */
 
 struct config {
 	char cache_dir[CONFIG_PATH_MAX + 1];
@@ -27,7 +31,24 @@ struct config {
 	bool defer_on_dns_failure; /* dns_failure = defer */
 	bool observe; /* mode = observe */
 	enum config_log log;
+	/* RFC 8460; nothing is counted while there is no contact. */
+	struct config_tlsrpt {
+		bool db; /* counted here */
+		char socket[CONFIG_SOCKET_MAX + 1]; /* told there; "": no */
+		char contact[CONFIG_CONTACT_MAX + 1]; /* "": reports are off */
+		char org[CONFIG_ORG_MAX + 1]; /* "": the contact's domain */
+		char exclude[CONFIG_LIST_MAX + 1]; /* domains, ':' between */
+		bool success; /* also reports without a failure */
+		bool sending_ip; /* reports name our address, ... */
+		bool reason; /* ... and the texts of our TLS library */
+	} tlsrpt;
 };
+
+/* Whether sessions are to be counted, or told of. */
+bool config_reports(const struct config *c);
+/* Whether domain (canonical) is in tlsrpt_exclude: "example.com" is that
+ * domain, "*.example.com" all below it. */
+bool config_excludes(const struct config *c, const char *domain);
 
 /* One line of trouble; line is 0 when it is not about a line. */
 typedef void config_problem(void *arg, unsigned line, const char *text);

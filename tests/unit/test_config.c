@@ -104,6 +104,23 @@ static const struct row {
 	{ "no path", "ca_file =\nca_path =\nexceptions =\n",
 	    "ca_path=\nexceptions=\n" },
 	{ "an equals sign in a value", "ca_file = /a=b\n", "ca_file=/a=b\n" },
+	{ "reports, all of it",
+	    "tlsrpt = both:/run/t.sock\n"
+	    "tlsrpt_contact = tls-reports+x@out.example.org\n"
+	    "tlsrpt_org = Example, Inc.\ntlsrpt_success = no\n"
+	    "tlsrpt_exclude = *.a.test : b.test\n"
+	    "tlsrpt_include_sending_ip = no\ntlsrpt_include_reason = no\n",
+	    "tlsrpt=both:/run/t.sock\n"
+	    "tlsrpt_contact=tls-reports+x@out.example.org\n"
+	    "tlsrpt_org=Example, Inc.\ntlsrpt_success=no\n"
+	    "tlsrpt_exclude=*.a.test : b.test\n"
+	    "tlsrpt_include_sending_ip=no\ntlsrpt_include_reason=no\n" },
+	{ "reports to nobody", "tlsrpt = off\n", "tlsrpt=off\n" },
+	{ "reports to a socket", "tlsrpt = socket:/a\n",
+	    "tlsrpt=socket:/a\n" },
+	{ "reports, by default", "tlsrpt = db\ntlsrpt_contact =\n", "" },
+	{ "an organisation beyond ASCII", "tlsrpt_org = B\xc3\xbc\n",
+	    "tlsrpt_org=B??\n" },
 	{ "the longest path", "ca_file = " PATH_255 "\n",
 	    "ca_file=" PATH_255 "\n" },
 };
@@ -122,6 +139,13 @@ is_read(void **state)
 
 #define NOT_A_TIME(key, value) \
 	"1: " key ": \"" value "\" is not a time such as 90s, 5m, 2h, 1d\n"
+
+#define NOT_A_SINK(value) \
+	"1: tlsrpt: \"" value "\" is not off, db, socket:/PATH or both:/PATH\n"
+#define NOT_A_CONTACT(value)          \
+	"1: tlsrpt_contact: \"" value \
+	"\" is not an address such as tls-reports@example.com\n"
+#define C108 C16 C16 C16 C16 C16 C16 "cccccccccccc"
 
 static const struct row bad_rows[] = {
 	{ "an unknown key", "rechek = 5m\n", "1: unknown key \"rechek\"\n" },
@@ -158,6 +182,28 @@ static const struct row bad_rows[] = {
 	    "1: dns_failure: \"yes\" is neither deliver nor defer\n" },
 	{ "another log", "log = debug\n",
 	    "1: log: \"debug\" is not none, policy or all\n" },
+	{ "another sink", "tlsrpt = yes\n", NOT_A_SINK("yes") },
+	{ "a sink without its socket", "tlsrpt = both\n",
+	    NOT_A_SINK("both") },
+	{ "a relative socket", "tlsrpt = socket:x\n",
+	    NOT_A_SINK("socket:x") },
+	{ "a path behind db", "tlsrpt = db:/x\n", NOT_A_SINK("db:/x") },
+	{ "a socket too long", "tlsrpt = socket:/" C108 "\n",
+	    NOT_A_SINK("socket:/" C108) },
+	{ "a contact without a domain", "tlsrpt_contact = postmaster\n",
+	    NOT_A_CONTACT("postmaster") },
+	{ "a contact of one label", "tlsrpt_contact = a@localhost\n",
+	    NOT_A_CONTACT("a@localhost") },
+	{ "an option as the contact", "tlsrpt_contact = -a@b.test\n",
+	    NOT_A_CONTACT("-a@b.test") },
+	{ "two contacts", "tlsrpt_contact = a@b.test,c@b.test\n",
+	    NOT_A_CONTACT("a@b.test,c@b.test") },
+	{ "a contact with a name", "tlsrpt_contact = A <a@b.test>\n",
+	    NOT_A_CONTACT("A <a@b.test>") },
+	{ "a contact that a shell would run", "tlsrpt_contact = $x@b.test\n",
+	    NOT_A_CONTACT("$x@b.test") },
+	{ "an organisation too long", "tlsrpt_org = " C108 "\n",
+	    "1: tlsrpt_org: longer than 100 bytes\n" },
 	{ "a relative path", "cache_dir = cache\n",
 	    "1: cache_dir: \"cache\" is not an absolute path\n" },
 	{ "no cache", "cache_dir =\n",
@@ -175,6 +221,53 @@ static const struct row bad_rows[] = {
 	{ "a format is not obeyed", "%s%n = 1\n",
 	    "1: unknown key \"%s%n\"\n" },
 };
+
+static const struct exclude_row {
+	const char *name;
+	const char *list;
+	const char *domain;
+	bool want;
+} exclude_rows[] = {
+	{ "no list", "", "a.test", false },
+	{ "a domain", "a.test", "a.test", true },
+	{ "of several", " b.test : A.test ", "a.test", true },
+	{ "not what is below it", "a.test", "x.a.test", false },
+	{ "all below a domain", "*.a.test", "x.y.a.test", true },
+	{ "not the domain itself", "*.a.test", "a.test", false },
+	{ "nor what only ends alike", "*.a.test", "xa.test", false },
+	{ "a part of a name", "a.tes", "a.test", false },
+	{ "everything below nothing", "*", "a.test", false },
+	{ "empty items", " : :", "a.test", false },
+};
+
+static void
+is_excluded(void **state)
+{
+	const struct exclude_row *r = *state;
+	struct config c;
+
+	config_defaults(&c);
+	(void)snprintf(c.tlsrpt.exclude, sizeof c.tlsrpt.exclude, "%s",
+	    r->list);
+	assert_int_equal(config_excludes(&c, r->domain), r->want);
+}
+
+/* RFC 8460: nothing is reported in the name of nobody. */
+static void
+reports_are_off_without_a_contact(void **state)
+{
+	struct config c;
+
+	(void)state;
+	config_defaults(&c);
+	assert_false(config_reports(&c));
+	(void)snprintf(c.tlsrpt.contact, sizeof c.tlsrpt.contact, "a@b.test");
+	assert_true(config_reports(&c));
+	c.tlsrpt.db = false;
+	assert_false(config_reports(&c));
+	(void)snprintf(c.tlsrpt.socket, sizeof c.tlsrpt.socket, "/a");
+	assert_true(config_reports(&c));
+}
 
 static void
 is_told(void **state)
@@ -280,6 +373,7 @@ main(void)
 		cmocka_unit_test(
 		    a_long_line_is_one_problem_and_the_next_is_read),
 		cmocka_unit_test(a_nul_byte_hides_nothing_but_its_line),
+		cmocka_unit_test(reports_are_off_without_a_contact),
 		cmocka_unit_test(a_missing_file_means_the_defaults),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_a_problem),
 	};
@@ -288,6 +382,7 @@ main(void)
 	if (make_dir(NULL) != 0)
 		return 3;
 	failed = RUN_ROWS(good_rows, is_read) + RUN_ROWS(bad_rows, is_told) +
+	    RUN_ROWS(exclude_rows, is_excluded) +
 	    cmocka_run_group_tests(others, NULL, NULL);
 	return failed + (remove_dir(NULL) != 0);
 }
