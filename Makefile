@@ -53,8 +53,9 @@ guard := module/net/address.c module/net/fetch_head.c \
 # sends reports.
 forks := module/net/workers.c module/net/post.c
 # What is counted for reports is Exim's business, too; to send them is not.
-collect := $(addprefix module/report/,day.c dayvalue.c \
-	tlsrpt_record.c verdict.c)
+collect := $(addprefix module/report/,applied.c blame.c \
+	datagram.c day.c dayvalue.c session.c sink.c \
+	tlsrpt_lookup.c tlsrpt_record.c verdict.c)
 core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
 	$(collect) \
 	$(filter-out module/net/fetch_%.c $(guard) $(forks), \

@@ -10,6 +10,8 @@
 #include "../lookup/event.h"
 #include "../lookup/lookup.h"
 #include "../lookup/world.h"
+#include "../report/session.h"
+#include "../report/sink.h"
 
 #define EXIM_OK 0
 #define EXIM_LOG_MAIN 1
@@ -41,6 +43,8 @@ EXPORT int mta_sts_version(uschar **yield, int argc, uschar *argv[]);
 static struct config config;
 static struct lookup *lookup;
 static time_t configured_at;
+static struct session session;
+static struct sink sink;
 
 static void
 log_line(void *arg, const char *line)
@@ -146,16 +150,52 @@ mta_sts_prefetch(uschar **yield, int argc, uschar *argv[])
 	return give(yield, "");
 }
 
+static time_t
+now(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec;
+}
+
+static void
+take_verdict(void *arg, const struct verdict *v)
+{
+	sink_take(arg, now(NULL), v);
+}
+
+/* RFC 8460: what the event comes to for the domain's owner. */
+static void
+report(const struct event *e)
+{
+	if (!config_reports(&config))
+		return;
+	sink.config = &config;
+	sink.log = log_line;
+	session.config = &config;
+	session.lookup = lookup;
+	session.now = now;
+	session.tell = take_verdict;
+	session.arg = &sink;
+	session_event(&session, e);
+}
+
 int
 mta_sts_event(uschar **yield, int argc, uschar *argv[])
 {
 	const char *args[EVENT_ARGS];
+	struct event e;
 
 	if (argc != EVENT_ARGS || ready() == NULL)
 		return give(yield, "");
 	for (int i = 0; i < EVENT_ARGS; i++)
 		args[i] = (const char *)argv[i];
-	event_handle(lookup, argc, args);
+	if (event_read(argc, args, &e)) {
+		event_handle(lookup, &e);
+		report(&e);
+	}
 	return give(yield, "");
 }
 

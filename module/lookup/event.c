@@ -8,72 +8,54 @@
 #include "../store/clock.h"
 #include "quest.h"
 
-enum packed {
-	PACKED_MODE,
-	PACKED_SIP,
-	PACKED_CV,
-	PACKED_DANE,
-	PACKED_CIPHER,
-	PACKED_SNI,
-	PACKED_VERIFY_MODE,
-	PACKED_N
-};
-
-struct event {
-	const char *name;
-	const char *data;
-	const char *error; /* Exim's errno as digits, negative for its own */
-	const char *domain;
-	const char *host;
-	const char *address;
-	struct bytes packed[PACKED_N];
-};
-
 #define ADDRESS_MAX 45u /* bytes of an IPv6 address at its longest */
 #define REASON_MAX 300u /* bytes of Exim's text, which quotes the other side */
 #define HOSTS_TOLD 4u /* of a domain, in one line */
 
-/* Exim's numbers of a TLS failure and of "TLS required" (its errno.h). */
-#define TLS_FAILURE "-37"
-#define TLS_REQUIRED "-38"
-
-/* What is too much stays in the last field, unread. */
+/* What is too much stays in the last field. */
 static void
-unpack(const char *s, struct bytes packed[PACKED_N])
+unpack(const char *s, struct bytes field[EVENT_FIELDS])
 {
-	for (int i = 0; i < PACKED_N; i++) {
+	for (int i = 0; i < EVENT_FIELDS - 1; i++) {
 		size_t n = strcspn(s, "|");
 
-		packed[i].p = s;
-		packed[i].len = n;
+		field[i].p = s;
+		field[i].len = n;
 		s += n;
 		if (*s == '|')
 			s++;
 	}
+	field[EVENT_FIELDS - 1].p = s;
+	field[EVENT_FIELDS - 1].len = strlen(s);
 }
 
-static bool
-is(const struct bytes b, const char *s)
+bool
+event_read(int argc, const char *const argv[], struct event *e)
 {
-	return b.len == strlen(s) && memcmp(b.p, s, b.len) == 0;
-}
-
-static bool
-is_named(const struct event *e, const char *name)
-{
-	return strcmp(e->name, name) == 0;
-}
-
-static void
-read_event(const char *const argv[], struct event *e)
-{
+	if (argc != EVENT_ARGS)
+		return false;
 	e->name = argv[0];
 	e->data = argv[1];
 	e->error = argv[2];
 	e->domain = argv[3];
 	e->host = argv[4];
 	e->address = argv[5];
-	unpack(argv[6], e->packed);
+	unpack(argv[6], e->field);
+	return e->field[EVENT_VERIFY_MODE].len == 0 && e->domain[0] != '\0';
+}
+
+bool
+event_has(const struct event *e, enum event_field f, const char *value)
+{
+	const struct bytes b = e->field[f];
+
+	return b.len == strlen(value) && memcmp(b.p, value, b.len) == 0;
+}
+
+bool
+event_is(const struct event *e, const char *name)
+{
+	return strcmp(e->name, name) == 0;
 }
 
 /* "3h"; in whole units, the largest that fits. */
@@ -119,9 +101,9 @@ is_news(struct lookup *l, const struct event *e)
 /* --- enforce -------------------------------------------------------------- */
 
 /* Exim's own words before what the other side said: an answer to STARTTLS that
- * is 4xx, none or the end has no error number of TLS. */
-static bool
-failed_at_starttls(const char *text)
+ * is 4xx, none or the end. */
+bool
+event_failed_at_starttls(const struct event *e)
 {
 	static const char *const ways[] = {
 		"SMTP error from remote mail server after STARTTLS",
@@ -131,7 +113,7 @@ failed_at_starttls(const char *text)
 	};
 
 	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (strncmp(text, ways[i], strlen(ways[i])) == 0)
+		if (strncmp(e->data, ways[i], strlen(ways[i])) == 0)
 			return true;
 	return false;
 }
@@ -140,10 +122,10 @@ failed_at_starttls(const char *text)
 static bool
 failed_by_tls(const struct event *e)
 {
-	return is_named(e, "msg:host:defer") &&
-	    (strcmp(e->error, TLS_FAILURE) == 0 ||
-		strcmp(e->error, TLS_REQUIRED) == 0 ||
-		failed_at_starttls(e->data));
+	return event_is(e, "msg:host:defer") &&
+	    (strcmp(e->error, EVENT_TLS_FAILURE) == 0 ||
+		strcmp(e->error, EVENT_TLS_REQUIRED) == 0 ||
+		event_failed_at_starttls(e));
 }
 
 /* The policy that a delivery failed by, borrowed from l; NULL: none, or
@@ -240,7 +222,7 @@ watch_enforce(struct lookup *l, const struct event *e)
 {
 	bool tls = failed_by_tls(e);
 
-	if (!tls && !is_named(e, "mta-sts:refused"))
+	if (!tls && !event_is(e, "mta-sts:refused"))
 		return;
 	lookup_mark(l, e->domain);
 	if (tls)
@@ -251,10 +233,10 @@ watch_enforce(struct lookup *l, const struct event *e)
 
 /* --- testing -------------------------------------------------------------- */
 
-/* Begins with the name of a protocol before TLS 1.2 (RFC 8461 7.2). */
-static bool
-is_too_old(struct bytes cipher)
+bool
+event_is_too_old(const struct event *e)
 {
+	struct bytes cipher = e->field[EVENT_CIPHER];
 	static const char *const old[] = { "SSL", "TLS1:", "TLS1.0:",
 		"TLS1.1:" };
 
@@ -269,18 +251,15 @@ is_too_old(struct bytes cipher)
 static const char *
 fault_of(const struct event *e, const struct answer *a)
 {
-	struct bytes cipher = e->packed[PACKED_CIPHER];
-
-	if (is_named(e, "mta-sts:no-san"))
+	if (event_is(e, "mta-sts:no-san"))
 		return "its certificate has no name in its SAN";
 	if (!match_host(a->mx, e->host))
 		return "the policy does not permit this host";
-	if (cipher.len == 0)
+	if (e->field[EVENT_CIPHER].len == 0)
 		return "no TLS";
-	if (is_too_old(cipher))
+	if (event_is_too_old(e))
 		return "a TLS version before 1.2";
-	if (!is(e->packed[PACKED_CV], "1") &&
-	    !is(e->packed[PACKED_DANE], "yes"))
+	if (!event_has(e, EVENT_CV, "1") && !event_has(e, EVENT_DANE, "yes"))
 		return "its certificate is not valid for it";
 	return NULL;
 }
@@ -307,9 +286,9 @@ tell_testing(struct lookup *l, const struct event *e, const char *why)
 static void
 follow_session(struct lookup *l, const struct event *e)
 {
-	if (is_named(e, "tcp:connect"))
+	if (event_is(e, "tcp:connect"))
 		l->session.state = SESSION_CONNECTED;
-	else if (is_named(e, "smtp:ehlo"))
+	else if (event_is(e, "smtp:ehlo"))
 		l->session.state = SESSION_GREETED;
 }
 
@@ -317,12 +296,12 @@ follow_session(struct lookup *l, const struct event *e)
 static bool
 ends_in_clear(const struct lookup *l, const struct event *e)
 {
-	if (!is_named(e, "tcp:close") || e->packed[PACKED_CIPHER].len > 0)
+	if (!event_is(e, "tcp:close") || e->field[EVENT_CIPHER].len > 0)
 		return false;
 	/* Exim keeps the error of the session before: then this is the second
 	 * try, in clear, and the first was told of. */
 	if (l->session.state == SESSION_UNSEEN)
-		return strcmp(e->error, TLS_FAILURE) != 0;
+		return strcmp(e->error, EVENT_TLS_FAILURE) != 0;
 	return l->session.state == SESSION_GREETED;
 }
 
@@ -332,13 +311,13 @@ ends_in_clear(const struct lookup *l, const struct event *e)
 static void
 watch_testing(struct lookup *l, const struct event *e)
 {
-	bool secure = is_named(e, "smtp:ehlo") &&
-	    e->packed[PACKED_CIPHER].len > 0;
+	bool secure = event_is(e, "smtp:ehlo") &&
+	    e->field[EVENT_CIPHER].len > 0;
 	const struct answer *a;
 	const char *why;
 
 	follow_session(l, e);
-	if (!secure && !ends_in_clear(l, e) && !is_named(e, "mta-sts:no-san"))
+	if (!secure && !ends_in_clear(l, e) && !event_is(e, "mta-sts:no-san"))
 		return;
 	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
 	if (a->tempfail || a->mode != STS_TESTING)
@@ -349,18 +328,11 @@ watch_testing(struct lookup *l, const struct event *e)
 }
 
 void
-event_handle(struct lookup *l, int argc, const char *const argv[])
+event_handle(struct lookup *l, const struct event *e)
 {
-	struct event e;
-
-	if (argc != EVENT_ARGS)
-		return;
-	read_event(argv, &e);
-	if (e.packed[PACKED_VERIFY_MODE].len > 0 || e.domain[0] == '\0')
-		return;
 	memo_clear(&l->memo);
-	if (is(e.packed[PACKED_MODE], "enforce"))
-		watch_enforce(l, &e);
-	else if (is(e.packed[PACKED_MODE], "testing"))
-		watch_testing(l, &e);
+	if (event_has(e, EVENT_MODE, "enforce"))
+		watch_enforce(l, e);
+	else if (event_has(e, EVENT_MODE, "testing"))
+		watch_testing(l, e);
 }

@@ -10,6 +10,7 @@ int cmd_check_policy(struct tool *t, int argc, char *const argv[]);
 int cmd_check_record(struct tool *t, int argc, char *const argv[]);
 int cmd_config(struct tool *t, int argc, char *const argv[]);
 int cmd_event(struct tool *t, int argc, char *const argv[]);
+int cmd_tell(struct tool *t, int argc, char *const argv[]);
 int cmd_except(struct tool *t, int argc, char *const argv[]);
 int cmd_explain(struct tool *t, int argc, char *const argv[]);
 int cmd_export(struct tool *t, int argc, char *const argv[]);

@@ -133,9 +133,12 @@ static const struct command commands[] = {
 	    cmd_prefetch },
 	{ "event",
 	    "NAME DATA ERRNO DOMAIN HOST ADDRESS "
-	    "\"MODE|SIP|CV|DANE|CIPHER|SNI|VERIFY\"",
+	    "\"MODE|SIP|CV|DANE|CIPHER|SNI|VERIFY|MESSAGE|SENDER|HOSTS|CERT\"",
 	    "for Exim: tell of a delivery",
 	    "Prints nothing, and exits with 0.", 0, 7, 7, true, cmd_event },
+	{ "tell", "DOMAIN POLICIES",
+	    "for Exim: tell a tlsrpt-collectd of a session",
+	    "Prints nothing, and exits with 0.", 0, 2, 2, true, cmd_tell },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* applied.c - the policy that a session was held to. */
+#include "applied.h"
+#include "../store/cache.h"
+#include "words.h"
+
+/* One line for an element, as published; whole lines as far as they go. */
+static void
+add_line(struct text *t, struct bytes line)
+{
+	size_t from = t->len;
+
+	if (line.len > 0 && line.p[line.len - 1] == '\r')
+		line.len--;
+	if (line.len == 0 ||
+	    line.len + (from > 0) >= t->cap - from)
+		return;
+	if (from > 0)
+		text_add(t, "\n");
+	from = t->len;
+	text_add_bytes(t, line.p, line.len);
+	for (size_t i = from; i < t->len; i++)
+		if (!ascii_is_print(t->buf[i]))
+			t->buf[i] = '?';
+}
+
+static void
+fill_strings(struct applied *a, struct bytes body)
+{
+	struct scan s = scan_over(body.p, body.len);
+	struct text t;
+
+	text_init(&t, a->strings, sizeof a->strings);
+	while (!scan_done(&s)) {
+		struct bytes line = { s.p, 0 };
+
+		while (!scan_done(&s) && *s.p != '\n') {
+			s.p++;
+			line.len++;
+		}
+		(void)scan_literal(&s, "\n");
+		add_line(&t, line);
+	}
+}
+
+static void
+fill_mx(struct applied *a, struct bytes mx)
+{
+	struct scan s = scan_over(mx.p, mx.len);
+	struct text t;
+
+	text_init(&t, a->mx, sizeof a->mx);
+	a->whole = mx.len < sizeof a->mx;
+	while (!scan_done(&s)) {
+		struct bytes item = scan_item(&s);
+
+		if (item.len + 1 >= t.cap - t.len)
+			break;
+		if (t.len > 0)
+			text_add(&t, ":");
+		text_add_bytes(&t, item.p, item.len);
+	}
+}
+
+static void
+fill_trouble(struct applied *a, const struct trial *t)
+{
+	const char *name = status_tlsrpt(t->outcome);
+
+	if (name == NULL)
+		return;
+	a->trouble = (enum report_result)report_result_number(name);
+	memcpy(a->why, t->failed_word, sizeof a->why);
+}
+
+bool
+applied_sts(struct lookup *l, const char *domain, time_t now,
+    struct applied *a)
+{
+	const struct answer *answer = lookup_domain(l, domain,
+	    LOOKUP_CACHE_ONLY);
+	struct entry e;
+
+	memset(a, 0, sizeof *a);
+	a->policy = (struct report_policy){ REPORT_NO_POLICY, domain,
+		a->strings, a->mx };
+	if (answer->status == ANSWER_EXEMPT)
+		return false;
+	if (cache_get(lookup_cache(l), domain, &e, NULL) == STS_OK &&
+	    e.kind == ENTRY_POLICY && now < entry_expires(&e)) {
+		a->policy.type = REPORT_STS;
+		fill_strings(a, e.body);
+		fill_mx(a, e.mx);
+		fill_trouble(a, &e.trial);
+	} else if (cache_get_absence(lookup_cache(l), domain, &e) == STS_OK) {
+		fill_trouble(a, &e.trial);
+		if (a->trouble != 0)
+			a->policy.type = REPORT_STS;
+	}
+	return true;
+}
