@@ -87,6 +87,8 @@ write_line(struct text *t, const struct answer *a)
 	}
 	add_pair(t, "mode=", answer_mode_name(a));
 	add_pair(t, " status=", answer_status_name(a->status));
+	if (a->counted)
+		text_add(t, " report=yes");
 	if (a->tempfail)
 		add_pair(t, " reason=",
 		    a->why.word[0] != '\0' ? a->why.word : "system");

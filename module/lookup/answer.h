@@ -35,6 +35,7 @@ struct answer {
 	time_t fetched_at;
 	time_t expires;
 	const char *mx; /* joined by ':'; part of the answer */
+	bool counted; /* sessions with this domain are, for its reports */
 	/* What kept us from better; status STS_OK: nothing did. */
 	struct sts_error why;
 	/* As mta_sts_lookup returns it; part of the answer. */

@@ -16,6 +16,8 @@ draft_for(const struct quest *q, enum answer_status status, struct answer *a)
 	a->status = status;
 	memcpy(a->domain, q->domain, sizeof a->domain);
 	a->why = q->why;
+	a->counted = q->domain[0] != '\0' && config_reports(&q->l->config) &&
+	    !config_excludes(&q->l->config, q->domain);
 }
 
 /* Whether no policy is more than a testing one here. */

@@ -304,6 +304,17 @@ end_secure(struct making *m)
 	tell(m);
 }
 
+/* Whether a handshake was begun, and failed, for msg:host:defer tells more of
+ * that: the transports ask each host for its own name, then and not before. */
+static bool
+has_begun_tls(const struct making *m)
+{
+	const struct connection *c = &m->s->now_open;
+
+	return (!c->seen || c->offered) &&
+	    event_has(m->e, EVENT_SNI, c->seen ? c->host : m->e->host);
+}
+
 /* The end of a session that never had TLS; under enforce its host fails. */
 static void
 end_clear(struct making *m)
@@ -311,7 +322,8 @@ end_clear(struct making *m)
 	const struct connection *c = &m->s->now_open;
 	struct blame b = { RESULT_STARTTLS_NOT_SUPPORTED, false, "" };
 
-	if (is_mode(m->e, "enforce") || (c->seen && !c->greeted))
+	if (is_mode(m->e, "enforce") || (c->seen && !c->greeted) ||
+	    has_begun_tls(m))
 		return;
 	/* Exim keeps the error of the session before: that was told of. */
 	if (!c->seen && strcmp(m->e->error, EVENT_TLS_FAILURE) == 0)

@@ -14,7 +14,7 @@
 static struct tdbfile
 file_in(const char *dir)
 {
-	struct tdbfile f = { .dir = dir, .name = FILE_NAME, .wait_ms = WAIT_MS };
+	struct tdbfile f = { .dir = dir, .name = FILE_NAME, .deadline = clock_ms() + WAIT_MS };
 
 	return f;
 }

@@ -62,12 +62,14 @@ def wrong_files():
     """Files of the cache that are not Exim's alone, whoever made them."""
     owner = pwd.getpwnam(USER)
     wrong = []
-    for name in sorted(os.listdir(CACHE)):
-        seen = os.lstat(os.path.join(CACHE, name))
-        mode = stat.S_IMODE(seen.st_mode)
-        if (seen.st_uid, seen.st_gid, mode) != \
-                (owner.pw_uid, owner.pw_gid, 0o640):
-            wrong.append(f"{name} {seen.st_uid}:{seen.st_gid} {mode:o}")
+    for folder, folders, files in os.walk(CACHE):
+        for name in sorted(folders + files):
+            seen = os.lstat(os.path.join(folder, name))
+            mode = stat.S_IMODE(seen.st_mode)
+            want = 0o750 if name in folders else 0o640
+            if (seen.st_uid, seen.st_gid, mode) != \
+                    (owner.pw_uid, owner.pw_gid, want):
+                wrong.append(f"{name} {seen.st_uid}:{seen.st_gid} {mode:o}")
     return wrong
 
 

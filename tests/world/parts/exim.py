@@ -134,6 +134,7 @@ class Exim:
             for path in glob.glob(os.path.join(SPOOL, pattern)):
                 with contextlib.suppress(IsADirectoryError):
                     os.unlink(path)
+        shutil.rmtree(CACHE + "/reports", ignore_errors=True)
         for path in (MAINLOG, PANICLOG):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
