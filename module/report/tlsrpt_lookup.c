@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "../protocol/domain.h"
+#include "../store/clock.h"
 #include "../store/tdbfile.h"
 
 #define FILE_NAME "tlsrpt.tdb"

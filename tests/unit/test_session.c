@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_session.c - from Exim's events to one verdict a session (RFC 8460 4). */
+#include "../../module/report/session.h"
+#include "fakes.h"
+#include <stdio.h>
+#include <string.h>
+#include "../../module/protocol/text.h"
+
+#define HOST "mx.example.com"
+#define IP "192.0.2.25"
+#define EHLO_CLEAR "250-mx.example.com Hello\n250-SIZE 1\n250 STARTTLS"
+#define EHLO_BARE "250-mx.example.com Hello\n250-XSTARTTLS\n250 SIZE 1"
+#define EHLO_TLS "250-mx.example.com Hello\n250 SIZE 1"
+#define GOOD "1600000000,1800000000,,mx.example.com"
+/* sip|cv|dane|cipher|sni|verify_mode|message|sender|hosts|cert */
+#define TRIED "|192.0.2.1|0|no||mx.example.com||id|a@b.test||"
+#define GREY "|192.0.2.1|0|no||||id|a@b.test||"
+#define SECURE \
+	"|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com||id|a@b.test||" GOOD
+#define UNSURE \
+	"|192.0.2.1|0|no|TLS1.3:X:256|mx.example.com||id|a@b.test||" GOOD
+#define DANE \
+	"|192.0.2.1|0|yes|TLS1.3:X:256|mx.example.com||id|a@b.test||" GOOD
+#define HERE "192.0.2.1 mx.example.com mx.example.com 192.0.2.25"
+
+static struct session session;
+static char told[4000];
+static struct text told_text;
+
+static void
+tell(void *arg, const struct verdict *v)
+{
+	(void)arg;
+	text_addf(&told_text, "%s %s %s %s", v->domain,
+	    report_type_name(v->policy.type), v->policy.domain,
+	    v->success ? "success" : "failure");
+	for (size_t i = 0; i < v->n; i++) {
+		const struct report_failure *f = &v->failures[i];
+
+		text_addf(&told_text, " [%u|%s %s %s %s|%s]",
+		    (unsigned)f->result, f->sending_ip, f->mx_hostname,
+		    f->mx_helo, f->receiving_ip, f->reason);
+	}
+	text_add(&told_text, "\n");
+}
+
+static time_t
+now(void *arg)
+{
+	(void)arg;
+	return FAKES_START;
+}
+
+/* A new process, with reports on. */
+static void
+begin(struct fakes *f)
+{
+	(void)snprintf(f->config.tlsrpt.contact,
+	    sizeof f->config.tlsrpt.contact, "tls@sender.test");
+	memset(&session, 0, sizeof session);
+	session.config = &f->config;
+	session.lookup = fakes_restart(f);
+	session.now = now;
+	session.tell = tell;
+}
+
+static void
+forget_told(void)
+{
+	text_init(&told_text, told, sizeof told);
+}
+
+struct line {
+	const char *name;
+	const char *data;
+	const char *error;
+	const char *packed; /* behind the mode */
+};
+
+static void
+raise_for(const char *domain, const char *host, const char *mode,
+    const struct line *l)
+{
+	char packed[600];
+	const char *const argv[EVENT_ARGS] = { l->name, l->data, l->error,
+		domain, host, IP, packed };
+	struct event e;
+
+	(void)snprintf(packed, sizeof packed, "%s%s", mode, l->packed);
+	if (event_read(EVENT_ARGS, argv, &e))
+		session_event(&session, &e);
+}
+
+/* --- stories -------------------------------------------------------------- */
+
+#define CONNECT                              \
+	{                                    \
+		"tcp:connect", "", "0", GREY \
+	}
+#define GREET                                      \
+	{                                          \
+		"smtp:ehlo", EHLO_CLEAR, "0", GREY \
+	}
+#define CLOSE                                \
+	{                                    \
+		"tcp:close", "", "0", SECURE \
+	}
+#define STARTED CONNECT, { "smtp:connect", "220 hi", "0", GREY }, GREET
+#define CERTS                              \
+	{ "tls:cert", "1", "0", GREY },    \
+	{                                  \
+		"tls:cert", "0", "0", GREY \
+	}
+#define REFUSED                                                  \
+	STS "failure [205| mx.evil.test  |mx-not-in-sts-policy]" \
+	    " [205| mx.bad.test  |mx-not-in-sts-policy]\n"
+#define STS "example.com sts example.com "
+
+static const struct story_row {
+	const char *name;
+	const char *mode;
+	struct line line[12];
+	const char *want;
+	const char *alone; /* each event in a process of its own; NULL: same */
+} story_rows[] = {
+	{ "enforce: a delivery", "enforce",
+	    { STARTED, CERTS, { "smtp:ehlo", EHLO_TLS, "0", SECURE }, CLOSE },
+	    STS "success\n", NULL },
+	{ "enforce: no STARTTLS", "enforce",
+	    { CONNECT, { "smtp:ehlo", EHLO_BARE, "0", GREY },
+		{ "tcp:close", "", "0", GREY },
+		{ "msg:host:defer", "did not offer", "-38", GREY },
+		{ "msg:defer", "did not offer", "-38", GREY } },
+	    STS "failure [201|" HERE "|]\n",
+	    STS "failure [201|192.0.2.1 mx.example.com  192.0.2.25|]\n" },
+	{ "enforce: a host that cannot be reached", "enforce",
+	    { CONNECT, { "msg:host:defer", "refused", "111", GREY } }, "",
+	    NULL },
+	{ "enforce: a message refused after TLS is no failure", "enforce",
+	    { STARTED, { "smtp:ehlo", EHLO_TLS, "0", SECURE },
+		{ "msg:rcpt:host:defer", "450", "0", SECURE }, CLOSE },
+	    STS "success\n", NULL },
+	{ "enforce: errors of the host before do not count", "enforce",
+	    { STARTED, { "smtp:ehlo", EHLO_TLS, "-38", SECURE },
+		{ "tcp:close", "", "-37", SECURE } },
+	    STS "success\n", NULL },
+	{ "testing: a delivery", "testing",
+	    { STARTED, CERTS, { "smtp:ehlo", EHLO_TLS, "0", SECURE }, CLOSE },
+	    STS "success\n", NULL },
+	{ "testing: a certificate that is not valid", "testing",
+	    { STARTED, CERTS, { "smtp:ehlo", EHLO_TLS, "0", UNSURE },
+		{ "tcp:close", "", "0", UNSURE } },
+	    STS "failure [203|" HERE "|untrusted-issuer]\n", NULL },
+	{ "testing: no STARTTLS", "testing",
+	    { CONNECT, { "smtp:ehlo", EHLO_BARE, "0", GREY },
+		{ "tcp:close", "", "0", GREY } },
+	    STS "failure [201|" HERE "|]\n",
+	    STS "failure [201|192.0.2.1 mx.example.com  192.0.2.25|]\n" },
+	{ "testing: STARTTLS refused", "testing",
+	    { STARTED, { "tcp:close", "", "0", GREY } },
+	    STS "failure [201|" HERE "|starttls-rejected]\n",
+	    STS "failure [201|192.0.2.1 mx.example.com  192.0.2.25|]\n" },
+	{ "testing: a broken handshake and a second try are one", "testing",
+	    { STARTED, { "tcp:close", "", "0", TRIED },
+		{ "msg:host:defer", "TLS session: (x): y", "-37", TRIED },
+		CONNECT, GREET, { "tcp:close", "", "-37", TRIED } },
+	    STS "failure [205|" HERE "|(x): y]\n",
+	    STS "failure [205|192.0.2.1 mx.example.com  192.0.2.25|(x): "
+		"y]\n" },
+	{ "testing: sent away before the greeting", "testing",
+	    { CONNECT, { "smtp:connect", "421 no", "0", GREY },
+		{ "tcp:close", "", "0", GREY },
+		{ "msg:host:defer", "421 no", "0", GREY } },
+	    "", STS "failure [201|192.0.2.1 mx.example.com  192.0.2.25|]\n" },
+	{ "plain: a delivery under a policy unknown to it", "plain",
+	    { STARTED, CERTS, { "smtp:ehlo", EHLO_TLS, "0", UNSURE }, CLOSE },
+	    STS "success\n", NULL },
+	{ "DANE: a delivery", "enforce",
+	    { STARTED, CERTS, { "smtp:ehlo", EHLO_TLS, "0", DANE }, CLOSE },
+	    "example.com tlsa mx.example.com success\n", NULL },
+	{ "DANE: another certificate", "enforce",
+	    { STARTED, { "dane:fail", "validation-failure", "0", TRIED },
+		{ "tcp:close", "", "0", TRIED },
+		{ "msg:host:defer",
+		    "TLS session: (certificate verification failed): "
+		    "Verification failed. The certificate differs.",
+		    "-37", TRIED } },
+	    "example.com tlsa mx.example.com failure [205|" HERE
+	    "|dane-no-match]\n",
+	    "example.com tlsa mx.example.com failure [205|192.0.2.1 "
+	    "mx.example.com  192.0.2.25|dane-no-match]\n" },
+	{ "DANE: no STARTTLS", "testing",
+	    { CONNECT, { "smtp:ehlo", EHLO_BARE, "0", GREY },
+		{ "dane:fail", "starttls-not-supported", "0", GREY },
+		{ "msg:host:defer", "did not offer", "-38", GREY } },
+	    "example.com tlsa mx.example.com failure [201|" HERE "|]\n",
+	    STS "failure [201|192.0.2.1 mx.example.com  192.0.2.25|]\n" },
+	{ "DANE: no record to be had", "enforce",
+	    { { "dane:fail", "dnssec-invalid", "0", GREY },
+		{ "msg:host:defer", "DANE error", "-36", GREY } },
+	    "example.com tlsa mx.example.com failure [305|192.0.2.1 "
+	    "mx.example.com  192.0.2.25|]\n",
+	    NULL },
+	{ "no message: somebody tries out addresses", "enforce",
+	    { { "smtp:ehlo", EHLO_TLS, "0",
+		  "|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com" },
+		{ "mta-sts:refused", "", "0", "||||||" },
+		{ "mta-sts:refused", "", "0", "" } },
+	    "", NULL },
+	{ "a callout", "enforce",
+	    { { "smtp:ehlo", EHLO_TLS, "0",
+		  "|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com|R|id|a@b|" },
+		{ "msg:host:defer", "x", "-37",
+		    "|192.0.2.1|0|no|||S|id|a@b|" } },
+	    "", NULL },
+	{ "a report mail", "enforce",
+	    { { "smtp:ehlo", EHLO_TLS, "0",
+		"|192.0.2.1|1|no|TLS1.3:X:256|||id|TLS@Sender.test|" } },
+	    "", NULL },
+	{ "mail of others whose address only begins alike", "enforce",
+	    { { "smtp:ehlo", EHLO_TLS, "0",
+		"|192.0.2.1|1|no|TLS1.3:X:256|||id|tls@sender.test.b|" } },
+	    STS "success\n", NULL },
+	{ "no MX host is left, for two recipients", "enforce",
+	    { { "mta-sts:refused", "", "0",
+		  "|||||||id|a@b.test|mx.evil.test:mx.bad.test" },
+		{ "mta-sts:refused", "", "0",
+		    "|||||||id|a@b.test|mx.evil.test:mx.bad.test" } },
+	    REFUSED, REFUSED REFUSED },
+};
+
+/* alone: a new process for each event, as by ${run}. */
+static const char *
+tell_story(const struct story_row *r, bool alone, struct fakes *f)
+{
+	forget_told();
+	begin(f);
+	for (const struct line *l = r->line; l->name != NULL; l++) {
+		if (alone)
+			begin(f);
+		raise_for("Example.COM", HOST, r->mode, l);
+	}
+	return told;
+}
+
+static void
+one_verdict_a_session(void **state)
+{
+	struct fakes *f = *state;
+	const struct story_row *r = f->row;
+
+	fakes_cache_policy(f, "1",
+	    strcmp(r->mode, "enforce") == 0 ? ENFORCE_TEXT : TESTING_TEXT);
+	assert_string_equal(tell_story(r, false, f), r->want);
+	assert_string_equal(tell_story(r, true, f),
+	    r->alone != NULL ? r->alone : r->want);
+	assert_asked(f, 0, 0);
+}
+
+/* --- hosts kept out ------------------------------------------------------- */
+
+static const struct line delivered = { "smtp:ehlo", EHLO_TLS, "0",
+	"|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com||id|a@b.test|"
+	"mx.example.com:mx.evil.test:MX.EXAMPLE.COM.:" };
+
+/* RFC 8461 4.1: they are told with the first session of the message, ... */
+static void
+hosts_kept_out_are_told_once(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	begin(f);
+	forget_told();
+	raise_for("example.com", HOST, "enforce", &delivered);
+	raise_for("example.com", HOST, "enforce", &delivered);
+	assert_string_equal(told,
+	    STS "success [205| mx.evil.test  |mx-not-in-sts-policy]\n" STS
+		"success\n");
+	/* ... but testing keeps nobody out. */
+	begin(f);
+	forget_told();
+	raise_for("example.com", HOST, "testing", &delivered);
+	assert_string_equal(told, STS "success\n");
+}
+
+/* However many there are, and whatever they are called. */
+static void
+hosts_kept_out_are_bounded(void **state)
+{
+	struct fakes *f = *state;
+	char packed[2000];
+	const char *const argv[EVENT_ARGS] = { "mta-sts:refused", "", "0",
+		"example.com", "", "", packed };
+	struct event e;
+	struct text t;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	begin(f);
+	forget_told();
+	text_init(&t, packed, sizeof packed);
+	text_add(&t, "enforce|||||||id|a@b.test|");
+	for (int i = 0; i < 100; i++)
+		text_addf(&t, "\x01%d.\xff\xff:", i);
+	assert_true(event_read(EVENT_ARGS, argv, &e));
+	session_event(&session, &e);
+	assert_non_null(strstr(told, "[205| ?0.??  |mx-not-in-sts-policy]"));
+	assert_non_null(strstr(told, "[205| ?15.??  |"));
+	assert_null(strstr(told, "?16.??"));
+}
+
+/* --- policies ------------------------------------------------------------- */
+
+static struct applied_seen {
+	enum report_type type;
+	char strings[300];
+	char mx[100];
+} seen;
+
+static void
+note_policy(void *arg, const struct verdict *v)
+{
+	(void)arg;
+	seen.type = v->policy.type;
+	(void)snprintf(seen.strings, sizeof seen.strings, "%s",
+	    v->policy.strings);
+	(void)snprintf(seen.mx, sizeof seen.mx, "%s", v->policy.mx);
+	tell(NULL, v);
+}
+
+/* RFC 8460 4.4: line by line as it was published, faults and all. */
+static void
+a_policy_is_told_as_it_was_published(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1",
+	    "version: STSv1\nmode:  enforce \r\nmx: *.example.com\r\n\n"
+	    "x-note: a\xc3\xa4\r\nmx: mx.example.com\nmax_age: 86400");
+	begin(f);
+	forget_told();
+	session.tell = note_policy;
+	raise_for("example.com", HOST, "enforce", &delivered);
+	assert_int_equal(seen.type, REPORT_STS);
+	assert_string_equal(seen.strings,
+	    "version: STSv1\nmode:  enforce \nmx: *.example.com\n"
+	    "x-note: a??\nmx: mx.example.com\nmax_age: 86400");
+	assert_string_equal(seen.mx, "*.example.com:mx.example.com");
+}
+
+static const struct line in_clear = { "tcp:close", "", "0", GREY };
+
+static const struct trouble_row {
+	const char *name;
+	enum sts_status https;
+	const char *word;
+	const char *want; /* of a session under TLS */
+} trouble_rows[] = {
+	{ "it cannot be fetched", STS_FETCH, "http-404",
+	    STS "failure [301|   |http-404]\n" },
+	{ "it is invalid", STS_POLICY, "policy-mode",
+	    STS "failure [302|   |policy-mode]\n" },
+	{ "its host's certificate is bad", STS_CERT, "cert-expired",
+	    STS "failure [303|   |cert-expired]\n" },
+	{ "our own trouble is none of the domain's", STS_SYSTEM, "x",
+	    "example.com no-policy-found example.com success\n" },
+};
+
+static const struct line unfetched = { "mta-sts:unfetched", "", "0",
+	"|||||||id|a@b.test" };
+
+/* RFC 8460 4.3.2.2 */
+static void
+a_policy_that_cannot_be_had_is_a_failure(void **state)
+{
+	struct fakes *f = *state;
+	const struct trouble_row *r = f->row;
+	bool theirs = r->https != STS_SYSTEM;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, r->https, r->word);
+	(void)fakes_ask(f, "example.com");
+	fakes_calm(f);
+	begin(f);
+	forget_told();
+	raise_for("example.com", HOST, "plain", &delivered);
+	assert_string_equal(told, r->want);
+	forget_told();
+	raise_for("example.com", "", "plain", &unfetched);
+	raise_for("example.com", "", "plain", &unfetched);
+	assert_string_equal(told, theirs ? r->want : "");
+	assert_asked(f, 0, 0);
+}
+
+static void
+an_older_policy_in_force_stays_a_success(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "2", ENFORCE_TEXT);
+	fakes_https_fails(f, STS_FETCH, "http-500");
+	f->now += 2 * HOUR;
+	assert_answer(fakes_ask(f, "example.com"), "enforce", "stale");
+	begin(f);
+	forget_told();
+	raise_for("example.com", HOST, "testing", &delivered);
+	assert_string_equal(told, STS "success [301|   |http-500]\n");
+}
+
+/* --- switches ------------------------------------------------------------- */
+
+static void
+switches(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", TESTING_TEXT);
+	begin(f);
+	f->config.tlsrpt.sending_ip = false;
+	f->config.tlsrpt.reason = false;
+	forget_told();
+	raise_for("example.com", "mx.other.test", "testing", &delivered);
+	assert_string_equal(told,
+	    STS "failure [205| mx.other.test mx.example.com 192.0.2.25|]\n");
+	(void)snprintf(f->config.tlsrpt.exclude,
+	    sizeof f->config.tlsrpt.exclude, "example.com");
+	forget_told();
+	raise_for("example.com", HOST, "testing", &delivered);
+	assert_string_equal(told, "");
+	f->config.tlsrpt.exclude[0] = '\0';
+	f->config.tlsrpt.contact[0] = '\0';
+	raise_for("example.com", HOST, "testing", &delivered);
+	assert_string_equal(told, "");
+}
+
+/* What the administrator made of a policy is nobody else's business. */
+static void
+an_exception_is_not_reported(void **state)
+{
+	struct fakes *f = *state;
+	FILE *out;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	(void)snprintf(f->config.exceptions, sizeof f->config.exceptions,
+	    "%s", fakes_path(f, "exceptions"));
+	out = fopen(f->config.exceptions, "we");
+	assert_non_null(out);
+	(void)fputs("example.com testing\n", out);
+	assert_int_equal(fclose(out), 0);
+	begin(f);
+	forget_told();
+	raise_for("example.com", HOST, "testing", &delivered);
+	raise_for("example.com", HOST, "testing", &in_clear);
+	assert_string_equal(told, "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		flow_test(hosts_kept_out_are_told_once),
+		flow_test(hosts_kept_out_are_bounded),
+		flow_test(a_policy_is_told_as_it_was_published),
+		flow_test(an_older_policy_in_force_stays_a_success),
+		flow_test(switches),
+		flow_test(an_exception_is_not_reported),
+	};
+
+	return FLOW_ROWS(story_rows, one_verdict_a_session) +
+	    FLOW_ROWS(trouble_rows, a_policy_that_cannot_be_had_is_a_failure) +
+	    cmocka_run_group_tests(tests, NULL, NULL);
+}
