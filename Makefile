@@ -165,6 +165,9 @@ $(B)/tests/torture/test_%: $(B)/tests/unit/test_%.o $(torture) \
 unit_bin := $(patsubst %.c,$(B)/%,$(units) \
 	$(wildcard tests/world/*.c tests/tool/*.c))
 
+# What the test world needs.
+world-bin: all $(patsubst %.c,$(B)/%,$(wildcard tests/world/*.c))
+
 unit-bin: $(unit_bin) $(B)/tests/corpus/probe
 
 fuzz-bin: $(patsubst %.c,$(B)/%,$(filter-out %/fuzz_main.c, \

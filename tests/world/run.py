@@ -15,7 +15,7 @@ CASES = ("delivery_cases", "outage_cases", "privilege_cases",
          "dane_cases", "defence_cases", "debian_cases",
          "verify_cases", "config_cases", "fault_cases", "queue_cases",
          "explain_cases", "manual_cases", "abi_cases", "refresh_cases",
-         "systemd_cases", "report_cases")
+         "systemd_cases", "report_cases", "collector_cases")
 
 
 def main():
@@ -29,7 +29,7 @@ def main():
     passed, failed = run_cases(world, pattern)
     if has_dlfunc():
         world.exim.way = "run"
-        for name in ("delivery_cases", "report_cases"):
+        for name in ("delivery_cases", "report_cases", "collector_cases"):
             more = run_cases(world, pattern, name, ", also by ${run}")
             passed, failed = passed + more[0], failed + more[1]
     print(f"world: {passed} passed, {failed} failed")

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the collector of reports is told: by its own datagram protocol, as
+libtlsrpt writes it, and never at a delivery's cost."""
+
+import ctypes
+import glob
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import time
+
+from delivery_cases import enforced
+from parts.case import case, equal, eventually
+from parts.exim import Skipped, USER
+from parts.world import SOURCE
+from report_cases import CONTACT, counted, totals
+from tls_cases import two_hosts
+
+PLACE = "/run/collector"
+PATH = PLACE + "/collectd.sock"
+SOCKET = f"tlsrpt_contact = {CONTACT}\ntlsrpt = socket:{PATH}\n"
+RECORD = "v=TLSRPTv1; rua=mailto:tls@Rcpt.test , https://rcpt.test/v1;"
+CANONICAL = "v=TLSRPTv1;rua=mailto:tls@rcpt.test,https://rcpt.test/v1"
+
+
+class Collector:
+    """A socket as tlsrpt-collectd has one, to which Exim's user may write."""
+
+    def __init__(self):
+        os.makedirs(PLACE, exist_ok=True)
+        os.chmod(PLACE, 0o755)
+        if os.path.exists(PATH):
+            os.unlink(PATH)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(PATH)
+        os.chmod(PATH, 0o660)
+        subprocess.run(["chown", f"root:{USER}", PATH], check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        os.unlink(PATH)
+
+    def raw(self, seconds=3):
+        """The next datagram; None when none comes."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(1 << 20)
+        except TimeoutError:
+            return None
+
+    def next(self, seconds=3):
+        got = self.raw(seconds)
+        return json.loads(got) if got else None
+
+
+def tlsrpt(world, domain, record=RECORD):
+    world.dns.put("_smtp._tls." + domain, "TXT", record)
+
+
+@case
+def collector_is_told(world):
+    """collector: each session comes as one datagram with the domain's record
+    in its canonical spelling, which is asked for once an hour"""
+    world.configure(SOCKET)
+    first, _ = two_hosts(world, "enforce", {"certificate": "expired"})
+    tlsrpt(world, "mail.test")
+    with Collector() as collector:
+        for _ in range(3):
+            world.exim.send("bob@mail.test")
+        # Exim does not try the first host again so soon.
+        got = [collector.next() for _ in range(4)]
+        equal(collector.next(0.2), None, "one datagram more")
+    equal(world.dns.asked("_smtp._tls.mail.test", "TXT") in (1, 2, 3), True,
+          "questions for the record")
+    for one in got:
+        equal((one["dpv"], one["d"], one["pr"]),
+              ("1", "mail.test", CANONICAL), "head")
+        policy = one["policies"][0]
+        equal((policy["policy-type"], policy["policy-domain"],
+               policy["policy-string"][1], policy["mx-host"]),
+              (2, "mail.test", "mode: enforce",
+               ["mx1.mail.test", "mx2.mail.test"]), "policy")
+    bad = [one["policies"][0] for one in got if one["policies"][0]["f"]]
+    good = [one["policies"][0] for one in got if not one["policies"][0]["f"]]
+    equal((len(bad), len(good)), (1, 3), "sessions")
+    equal([(one["t"], "failure-details" in one) for one in good],
+          [(0, False)] * 3, "successes")
+    for one in bad:
+        equal(one["t"], 1, "number of details")
+        detail = one["failure-details"][0]
+        equal((detail["c"], detail["s"], detail["n"], detail["r"]),
+              (204, "203.0.114.1", first.name, first.address), "detail")
+    equal(counted(world), [], "rows counted")
+
+
+@case
+def both_sinks(world):
+    """collector: with both it is told, and the session is counted"""
+    world.configure(SOCKET.replace("socket:", "both:"))
+    enforced(world)
+    tlsrpt(world, "enforce.test")
+    with Collector() as collector:
+        world.exim.send("bob@enforce.test")
+        equal(collector.next()["d"], "enforce.test", "datagram")
+    equal(totals(counted(world)), [("enforce.test", "sts", 1, 0)], "rows")
+
+
+@case
+def no_record_no_datagram(world):
+    """collector: of a domain that wants no reports, by having no record, two
+    of them, or one whose addresses are refused, nothing is told"""
+    for records in ((), (RECORD, RECORD), ("v=TLSRPTv1; rua=ftp://x.test/",),
+                    ("v=TLSRPTv1; rua=mailto:root@localhost",)):
+        world.reset()
+        world.configure(SOCKET)
+        enforced(world)
+        if records:
+            world.dns.put("_smtp._tls.enforce.test", "TXT", *records)
+        with Collector() as collector:
+            for _ in range(2):
+                world.exim.send("bob@enforce.test")
+            eventually(lambda: world.dns.asked("_smtp._tls.enforce.test",
+                                               "TXT") > 0, "a question")
+            equal(collector.next(0.3), None, f"datagram with {records}")
+
+
+@case
+def no_collector_no_matter(world):
+    """collector: without its socket, with one that may not be written to,
+    and with a full queue, mail is delivered all the same and in time"""
+    world.configure(SOCKET)
+    server, _ = enforced(world)
+    tlsrpt(world, "enforce.test")
+    world.exim.send("bob@enforce.test")  # the record is known from now on
+
+    def deliver(count=1):
+        began = time.monotonic()
+        for _ in range(count):
+            equal(world.exim.send("bob@enforce.test").outcome(), "delivered",
+                  "outcome")
+        assert time.monotonic() - began < 3 * count, "a delivery took long"
+    deliver()
+    with Collector() as collector:
+        os.chmod(PATH, 0o600)
+        os.chown(PATH, 0, 0)
+        deliver()
+        subprocess.run(["chown", USER, PATH], check=True)
+        deliver(14)
+        kept = 0
+        while collector.next(0.1):
+            kept += 1
+        assert kept >= 10, f"{kept} datagrams"
+    equal(len(server.messages), 17, "messages")
+
+
+# --- libtlsrpt -----------------------------------------------------------------
+
+PRINTABLE = "".join(map(chr, range(0x20, 0x7f)))
+
+
+def libtlsrpt():
+    found = glob.glob("/usr/lib/*/libtlsrpt.so.0")
+    if not found:
+        raise Skipped("no libtlsrpt here")
+    return ctypes.CDLL(found[0])
+
+
+def words(chance, least, most):
+    return "".join(chance.choice(PRINTABLE)
+                   for _ in range(chance.randint(least, most)))
+
+
+def some_verdict(chance):
+    names = ["a.test", "xn--bcher-kva.example", "mx1.a.test", "*.a.test"]
+    details = [[str(chance.choice((201, 202, 203, 204, 205, 301, 302, 303,
+                                   304, 305, 306))),
+                chance.choice(("", "192.0.2.1", "2001:db8::1")),
+                chance.choice(("", *names)), words(chance, 0, 255),
+                chance.choice(("", "198.51.100.7")), words(chance, 0, 255)]
+               for _ in range(chance.choice((0, 0, 1, 1, 2, 16)))]
+    return {"domain": chance.choice(names), "record": CANONICAL,
+            "type": chance.choice((1, 2, 9)),
+            "policy_domain": chance.choice(names),
+            "strings": [words(chance, 1, 60)
+                        for _ in range(chance.randint(0, 6))],
+            "mx": [chance.choice(names) for _ in range(chance.randint(0, 4))],
+            "success": chance.randint(0, 1), "details": details}
+
+
+def theirs(library, collector, verdict):
+    """The datagram that the calls of an MTA make libtlsrpt send."""
+    def text(value):
+        return value.encode() or None
+    con, request = ctypes.c_void_p(), ctypes.c_void_p()
+
+    def must(result):
+        equal(result, 0, "libtlsrpt")
+    must(library.tlsrpt_open(ctypes.byref(con), PATH.encode()))
+    must(library.tlsrpt_init_delivery_request(
+        ctypes.byref(request), con, text(verdict["domain"]),
+        text(verdict["record"])))
+    must(library.tlsrpt_init_policy(request, verdict["type"],
+                                    text(verdict["policy_domain"])))
+    for line in verdict["strings"]:
+        must(library.tlsrpt_add_policy_string(request, text(line)))
+    for name in verdict["mx"]:
+        must(library.tlsrpt_add_mx_host_pattern(request, text(name)))
+    for code, sip, name, helo, rip, reason in verdict["details"]:
+        must(library.tlsrpt_add_delivery_request_failure(
+            request, int(code), text(sip), text(name), text(helo), text(rip),
+            None, text(reason)))
+    must(library.tlsrpt_finish_policy(request, 1 - verdict["success"]))
+    must(library.tlsrpt_finish_delivery_request(ctypes.byref(request)))
+    must(library.tlsrpt_close(ctypes.byref(con)))
+    return collector.raw()
+
+
+def ours(verdicts):
+    lines = []
+    for one in verdicts:
+        lines.append("\t".join((
+            one["domain"], one["record"], str(one["type"]),
+            one["policy_domain"], "\v".join(one["strings"]),
+            ":".join(one["mx"]), str(one["success"]),
+            str(len(one["details"])))))
+        lines += ["\t".join(detail) for detail in one["details"]]
+    build = os.path.join(SOURCE, os.environ.get("MTA_STS_BUILD", "build"))
+    done = subprocess.run([build + "/tests/world/told"],
+                          input="\n".join(lines + [""]), text=True,
+                          capture_output=True, check=True, timeout=30)
+    return done.stdout.encode().splitlines()
+
+
+@case
+def same_as_libtlsrpt(world):
+    """collector: what is told is, byte for byte, what libtlsrpt sends for the
+    same session, a thousand of them made by chance"""
+    del world
+    library = libtlsrpt()
+    chance = random.Random(8460)
+    verdicts = [some_verdict(chance) for _ in range(1000)]
+    told = ours(verdicts)
+    equal(len(told), len(verdicts), "datagrams")
+    with Collector() as collector:
+        for one, mine in zip(verdicts, told):
+            equal(mine, theirs(library, collector, one), "datagram")
+            json.loads(mine)
+            assert re.fullmatch(rb"[ -~]+", mine), mine
