@@ -358,6 +358,18 @@ lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 }
 
 bool
+lookup_has_exception(struct lookup *l, const char *domain)
+{
+	struct quest q = { .l = l };
+	struct text t;
+
+	q.now = l->ops.now(l->ops.arg);
+	text_init(&t, q.domain, sizeof q.domain);
+	text_add(&t, domain);
+	return !find_exception(&q) || q.exception != NULL;
+}
+
+bool
 lookup_wants_prefetch(struct lookup *l, const char *domain)
 {
 	struct quest q = { .l = l, .cached = true };

@@ -55,6 +55,10 @@ void lookup_mark(struct lookup *l, const char *domain);
  * somebody.  Asks nobody itself. */
 bool lookup_wants_prefetch(struct lookup *l, const char *domain);
 
+/* Whether the administrator has an exception for domain (canonical); also when
+ * nobody can tell. */
+bool lookup_has_exception(struct lookup *l, const char *domain);
+
 struct history;
 struct history *lookup_history(struct lookup *l); /* as lookup_cache() */
 

@@ -77,14 +77,12 @@ bool
 applied_sts(struct lookup *l, const char *domain, time_t now,
     struct applied *a)
 {
-	const struct answer *answer = lookup_domain(l, domain,
-	    LOOKUP_CACHE_ONLY);
 	struct entry e;
 
 	memset(a, 0, sizeof *a);
 	a->policy = (struct report_policy){ REPORT_NO_POLICY, domain,
 		a->strings, a->mx };
-	if (answer->status == ANSWER_EXEMPT)
+	if (lookup_has_exception(l, domain))
 		return false;
 	if (cache_get(lookup_cache(l), domain, &e, NULL) == STS_OK &&
 	    e.kind == ENTRY_POLICY && now < entry_expires(&e)) {

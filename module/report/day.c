@@ -20,14 +20,47 @@
 
 /* --- days ----------------------------------------------------------------- */
 
+#define DAY_SECONDS 86400
+#define YEAR_MAX 9999
+
+static bool
+is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static int
+days_of(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31,
+		30, 31 };
+
+	return month == 2 && is_leap(year) ? 29 : days[month - 1];
+}
+
+static void
+put_digits(char *p, int n, int value)
+{
+	for (; n > 0; n--, value /= 10)
+		p[n - 1] = (char)('0' + value % 10);
+}
+
+/* libc would read /etc/localtime first, once in each delivery. */
 void
 day_name(time_t t, char day[DAY_NAME])
 {
-	struct tm tm;
+	int64_t left = (t > 0 ? (int64_t)t : 0) / DAY_SECONDS;
+	int year = 1970;
+	int month = 1;
 
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(day, DAY_NAME, "%Y-%m-%d", &tm) != DAY_NAME - 1)
-		memcpy(day, "0000-00-00", DAY_NAME);
+	for (; left >= 365 + is_leap(year) && year < YEAR_MAX; year++)
+		left -= 365 + is_leap(year);
+	for (; month < 12 && left >= days_of(year, month); month++)
+		left -= days_of(year, month);
+	memcpy(day, "yyyy-mm-dd", DAY_NAME);
+	put_digits(day, 4, year);
+	put_digits(day + 5, 2, month);
+	put_digits(day + 8, 2, (int)left % 31 + 1);
 }
 
 static int
@@ -44,21 +77,25 @@ time_t
 day_begin(const char *day)
 {
 	static const char shape[DAY_NAME] = "dddd-dd-dd";
-	struct tm tm = { 0 };
-	char again[DAY_NAME];
-	time_t t;
+	int year, month, date;
+	int64_t days = 0;
 
 	if (strlen(day) != DAY_NAME - 1)
 		return -1;
 	for (int i = 0; i < DAY_NAME - 1; i++)
 		if (shape[i] == 'd' ? !ascii_is_digit(day[i]) : day[i] != '-')
 			return -1;
-	tm.tm_year = read_digits(day, 4) - 1900;
-	tm.tm_mon = read_digits(day + 5, 2) - 1;
-	tm.tm_mday = read_digits(day + 8, 2);
-	t = timegm(&tm);
-	day_name(t, again); /* there is no 30th of February */
-	return strcmp(again, day) == 0 ? t : -1;
+	year = read_digits(day, 4);
+	month = read_digits(day + 5, 2);
+	date = read_digits(day + 8, 2);
+	if (year < 1970 || month < 1 || month > 12 || date < 1 ||
+	    date > days_of(year, month))
+		return -1;
+	for (int y = 1970; y < year; y++)
+		days += 365 + is_leap(y);
+	for (int m = 1; m < month; m++)
+		days += days_of(year, m);
+	return (time_t)((days + date - 1) * DAY_SECONDS);
 }
 
 /* --- files ---------------------------------------------------------------- */

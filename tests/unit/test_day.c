@@ -350,6 +350,28 @@ names_of_days(void **state)
 	assert_int_equal(day_begin("2024-02-29"), 1709164800);
 	day_name(1709164800, day);
 	assert_string_equal(day, "2024-02-29");
+	day_name(0, day);
+	assert_string_equal(day, "1970-01-01");
+	day_name((time_t)1 << 50, day);
+	assert_int_equal(strlen(day), DAY_NAME - 1);
+}
+
+/* As the C library has it, for a thousand years. */
+static void
+every_day_is_the_librarys(void **state)
+{
+	(void)state;
+	for (time_t t = 0; t < (time_t)365250 * 86400; t += 86400) {
+		char day[DAY_NAME], want[DAY_NAME];
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&t, &tm));
+		assert_int_equal(strftime(want, sizeof want, "%Y-%m-%d", &tm),
+		    DAY_NAME - 1);
+		day_name(t + 86399, day);
+		assert_string_equal(day, want);
+		assert_int_equal(day_begin(day), t);
+	}
 }
 
 static bool
@@ -524,6 +546,7 @@ main(void)
 		SCRATCH_TEST(a_damaged_file_begins_anew),
 		SCRATCH_TEST(a_day_begins_at_midnight_utc),
 		SCRATCH_TEST(names_of_days),
+		cmocka_unit_test(every_day_is_the_librarys),
 		SCRATCH_TEST(days_are_listed_and_forgotten),
 		SCRATCH_TEST(the_files_are_the_owners),
 		SCRATCH_TEST(without_a_cache_nothing_is_made),
