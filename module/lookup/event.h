@@ -22,6 +22,7 @@ enum event_field {
 	EVENT_MESSAGE, /* id; empty: there is no message, as with -bt */
 	EVENT_SENDER,
 	EVENT_HOSTS, /* MX hosts, ':' between */
+	EVENT_TLSA, /* usage of the TLSA records in use; "0" or empty: none */
 	EVENT_CERT, /* "NOT-BEFORE,NOT-AFTER,self or empty,SAN;SAN..." */
 	EVENT_FIELDS
 };

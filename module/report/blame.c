@@ -99,6 +99,10 @@ blame_certificate(const struct event *e, time_t now, struct blame *b)
 	else if (time_of(f.not_before) > now)
 		set(b, RESULT_CERTIFICATE_NOT_TRUSTED,
 		    "certificate-not-yet-valid");
+	/* OpenSSL shows the one that failed: a CA's has no such names. */
+	else if (f.names.len == 0 && f.self_signed)
+		set(b, RESULT_CERTIFICATE_NOT_TRUSTED,
+		    "self-signed-certificate");
 	else if (f.names.len == 0)
 		set(b, RESULT_CERTIFICATE_HOST_MISMATCH,
 		    "no-subject-alt-name");
@@ -139,14 +143,22 @@ is_about_certificate(const struct event *e)
 	    says(e, "Error in the certificate");
 }
 
+/* OpenSSL has no other text for it.  GnuTLS has, and Exim 4.96 does not forget
+ * the usage when it goes on to the next host. */
+static bool
+is_openssl_dane(const struct event *e)
+{
+	return says(e, "SSL_connect") && is_about_certificate(e) &&
+	    e->field[EVENT_TLSA].len > 0 && !event_has(e, EVENT_TLSA, "0");
+}
+
 static void
 blame_tls(const struct event *e, time_t now, struct blame *b)
 {
 	if (says(e, "TLSA record problem") || says(e, "usable TLSA")) {
 		set(b, RESULT_TLSA_INVALID, "all-tlsa-records-unusable");
 		b->dane = true;
-	} else if (says(e, "certificate differs") ||
-	    says(e, "no matching DANE TLSA")) {
+	} else if (says(e, "certificate differs") || is_openssl_dane(e)) {
 		set(b, RESULT_VALIDATION_FAILURE, "dane-no-match");
 		b->dane = true;
 	} else if (says(e, "revoked"))

@@ -133,7 +133,7 @@ static const struct command commands[] = {
 	    cmd_prefetch },
 	{ "event",
 	    "NAME DATA ERRNO DOMAIN HOST ADDRESS "
-	    "\"MODE|SIP|CV|DANE|CIPHER|SNI|VERIFY|MESSAGE|SENDER|HOSTS|CERT\"",
+	    "\"MODE|SIP|CV|DANE|CIPHER|SNI|VERIFY|MESSAGE|SENDER|HOSTS|TLSA|CERT\"",
 	    "for Exim: tell of a delivery",
 	    "Prints nothing, and exits with 0.", 0, 7, 7, true, cmd_event },
 	{ "tell", "DOMAIN POLICIES",

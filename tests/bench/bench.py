@@ -22,6 +22,7 @@ GOALS = {
     "G6": goals_net.delivery, "G7": goals_net.recheck, "G8": goals_net.miss,
     "G9": goals_store.million, "G10": goals_store.crowd,
     "G11": goals_net.refresh, "run": goals_exim.by_run,
+    "events": goals_exim.events,
 }
 PACKAGES = ("exim4-daemon-heavy", "libtdb1", "libcurl4", "libssl3",
             "postfix-mta-sts-resolver", "unbound", "nginx", "valgrind")

@@ -23,8 +23,9 @@ make_event(struct event *e, const char *const argv[], char *packed,
 	const char *args[EVENT_ARGS];
 
 	memcpy(args, argv, 6 * sizeof args[0]);
-	(void)snprintf(packed, size, "testing|192.0.2.1|%s||id|a@b.test||%s",
-	    sess, cert);
+	/* The usage stands before the certificate, where it matters. */
+	(void)snprintf(packed, size, "testing|192.0.2.1|%s||id|a@b.test||%s%s",
+	    sess, cert[0] == '3' ? "" : "0|", cert);
 	args[6] = packed;
 	assert_true(event_read(EVENT_ARGS, args, e));
 }
@@ -94,7 +95,7 @@ static const struct host_row {
 	    "certificate-revoked", false },
 	{ "a certificate that is not known", "-37", INVALID, "", 203, "",
 	    false },
-	{ "facts that are none", "-37", INVALID, ";;,x,99999999999999", 202,
+	{ "facts that are none", "-37", INVALID, ";;,x,,", 202,
 	    "no-subject-alt-name", false },
 	{ "a separator in a name", "-37", INVALID,
 	    "1600000000,1800000000,,a|b;mx.a.test", 203, "untrusted-issuer",
@@ -102,6 +103,14 @@ static const struct host_row {
 	{ "DANE: another certificate", "-37",
 	    GNUTLS ": Verification failed. The certificate differs.", GOOD,
 	    205, "dane-no-match", true },
+	{ "DANE: another certificate, by OpenSSL", "-37", OPENSSL,
+	    "3|1600000000,1800000000,,other.test", 205, "dane-no-match",
+	    true },
+	{ "DANE: of a host before, by GnuTLS", "-37", GNUTLS,
+	    "3|1600000000,1800000000,,other.test", 202, "", false },
+	{ "a CA that signed itself, as OpenSSL shows it", "-37", OPENSSL,
+	    "1600000000,1800000000,self,", 203, "self-signed-certificate",
+	    false },
 	{ "DANE: no usable record", "-37",
 	    GNUTLS ": TLSA record problem: none usable", GOOD, 304,
 	    "all-tlsa-records-unusable", true },

@@ -12,15 +12,15 @@
 #define EHLO_BARE "250-mx.example.com Hello\n250-XSTARTTLS\n250 SIZE 1"
 #define EHLO_TLS "250-mx.example.com Hello\n250 SIZE 1"
 #define GOOD "1600000000,1800000000,,mx.example.com"
-/* sip|cv|dane|cipher|sni|verify_mode|message|sender|hosts|cert */
+/* sip|cv|dane|cipher|sni|verify_mode|message|sender|hosts|tlsa|cert */
 #define TRIED "|192.0.2.1|0|no||mx.example.com||id|a@b.test||"
 #define GREY "|192.0.2.1|0|no||||id|a@b.test||"
 #define SECURE \
-	"|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com||id|a@b.test||" GOOD
+	"|192.0.2.1|1|no|TLS1.3:X:256|mx.example.com||id|a@b.test||0|" GOOD
 #define UNSURE \
-	"|192.0.2.1|0|no|TLS1.3:X:256|mx.example.com||id|a@b.test||" GOOD
+	"|192.0.2.1|0|no|TLS1.3:X:256|mx.example.com||id|a@b.test||0|" GOOD
 #define DANE \
-	"|192.0.2.1|0|yes|TLS1.3:X:256|mx.example.com||id|a@b.test||" GOOD
+	"|192.0.2.1|0|yes|TLS1.3:X:256|mx.example.com||id|a@b.test||0|" GOOD
 #define HERE "192.0.2.1 mx.example.com mx.example.com 192.0.2.25"
 
 static struct session session;
