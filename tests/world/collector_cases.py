@@ -2,6 +2,7 @@
 """What the collector of reports is told: by its own datagram protocol, as
 libtlsrpt writes it, and never at a delivery's cost."""
 
+import contextlib
 import ctypes
 import glob
 import json
@@ -9,7 +10,10 @@ import os
 import random
 import re
 import socket
+import sqlite3
 import subprocess
+import sys
+import tempfile
 import time
 
 from delivery_cases import enforced
@@ -252,3 +256,97 @@ def same_as_libtlsrpt(world):
             equal(mine, theirs(library, collector, one), "datagram")
             json.loads(mine)
             assert re.fullmatch(rb"[ -~]+", mine), mine
+
+
+# --- the real collector ---------------------------------------------------------
+
+PLUGINS = """[tlsrpt.collectd]
+sqlite = tlsrpt_reporter.tlsrpt:TLSRPTCollectdSQLite
+"""
+
+
+@contextlib.contextmanager
+def real_collector():
+    """sys4's tlsrpt-collectd out of the source that TLSRPT_REPORTER names;
+    what it has stored is in the list when it has ended."""
+    source = os.environ.get("TLSRPT_REPORTER")
+    if not source:
+        raise Skipped("no TLSRPT_REPORTER")
+    work = tempfile.mkdtemp()
+    os.makedirs(work + "/meta/x.dist-info")
+    for name, text in (("entry_points.txt", PLUGINS),
+                       ("METADATA", "Metadata-Version: 2.1\nName: x\n"
+                        "Version: 1\n")):
+        with open(f"{work}/meta/x.dist-info/{name}", "w",
+                  encoding="ascii") as out:
+            out.write(text)
+    os.makedirs(PLACE, exist_ok=True)
+    os.chmod(PLACE, 0o755)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tlsrpt_reporter.tlsrpt_collectd",
+         "--storage", f"sqlite://{work}/db", "--socketname", PATH,
+         "--socketmode", "0666", "--logfilename", work + "/log"],
+        env={"PYTHONPATH": f"{source}:{work}/meta", "PATH": "/usr/bin:/bin"},
+        cwd=work)
+    stored = {}
+    try:
+        def listens():
+            return os.path.exists(work + "/db.yesterday") and \
+                os.path.exists(PATH)
+        eventually(listens, "the collector", 20)
+        time.sleep(1)
+        yield stored
+        equal(running.poll(), None, "exit of the collector")
+    finally:
+        running.terminate()
+        equal(running.wait(30), 0, "end of the collector")
+        with open(work + "/log", encoding="utf-8") as text:
+            stored["log"] = text.read()
+    base = sqlite3.connect(work + "/db")
+    stored["sessions"] = base.execute(
+        "SELECT domain, tlsrptrecord, policy, cntrtotal, cntrfailure "
+        "FROM finalresults ORDER BY domain, policy").fetchall()
+    stored["failures"] = base.execute(
+        "SELECT domain, reason, cntr FROM failures ORDER BY domain, reason"
+    ).fetchall()
+    base.close()
+
+
+@case(seconds=120)
+def real_collector_takes_all(world):
+    """collector: sys4's own takes what Exim's sessions tell, a hostile
+    greeting and three hundred of all printable characters, with not a word of
+    complaint, and its sums are right"""
+    with real_collector() as stored:
+        world.configure(SOCKET)
+        bad, _ = two_hosts(world, "enforce", {"certificate": "expired"})
+        tlsrpt(world, "mail.test")
+        for _ in range(3):
+            world.exim.send("bob@mail.test")
+        hostile = world.mail_host("mx1.evil.test", starttls="none")
+        hostile.name = "\x80\xff\x07\x1b[2J\"\\" + "x" * 400
+        world.mx("evil.test", "mx1.evil.test")
+        world.policy("evil.test", "testing", "mx1.evil.test")
+        tlsrpt(world, "evil.test")
+        world.exim.send("bob@evil.test")
+        chance = random.Random(8461)
+        told = ours([dict(some_verdict(chance), domain="chance.test")
+                     for _ in range(300)])
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            for one in told:
+                out.sendto(one, PATH)
+        time.sleep(2)
+    for line in stored["log"].splitlines():
+        assert not re.search(" (ERROR|WARNING|CRITICAL) ", line), line
+    sums = {}
+    for domain, record, _, total, failed in stored["sessions"]:
+        equal(record, CANONICAL, "record")
+        was = sums.get(domain, (0, 0))
+        sums[domain] = (was[0] + total, was[1] + failed)
+    wrong = sum(json.loads(one)["policies"][0]["f"] for one in told)
+    equal(sums, {"mail.test": (4, 1), "evil.test": (1, 1),
+                 "chance.test": (300, wrong)}, "sums")
+    failures = [json.loads(reason) for domain, reason, _ in
+                stored["failures"] if domain != "chance.test"]
+    equal([(one["c"], one["r"]) for one in failures],
+          [(201, hostile.address), (204, bad.address)], "failures")
