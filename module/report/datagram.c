@@ -11,6 +11,8 @@
 
 /* --- JSON ----------------------------------------------------------------- */
 
+/* libtlsrpt's blanks are before strings, and nowhere else. */
+
 /* Foreign text is printable ASCII already; it has nothing else to escape. */
 static void
 add_string(struct text *t, struct bytes s)
@@ -39,7 +41,7 @@ add_member(struct text *t, const char *name, const char *value)
 	add_string(t, s);
 }
 
-/* "NAME": ["a", "b"], for what has anything in it. */
+/* "NAME":["a","b"], for what has anything in it. */
 static void
 add_array(struct text *t, const char *name, const char *list, char between)
 {
@@ -47,7 +49,7 @@ add_array(struct text *t, const char *name, const char *list, char between)
 
 	if (list[0] == '\0')
 		return;
-	text_addf(t, ", \"%s\": [", name);
+	text_addf(t, ",\"%s\":[", name);
 	for (;;) {
 		const char *end = strchr(p, between);
 		struct bytes item = { p, end != NULL ? (size_t)(end - p) : strlen(p) };
@@ -55,7 +57,7 @@ add_array(struct text *t, const char *name, const char *list, char between)
 		add_string(t, item);
 		if (end == NULL)
 			break;
-		text_add(t, ", ");
+		text_add(t, ",");
 		p = end + 1;
 	}
 	text_add(t, "]");
@@ -75,11 +77,11 @@ add_failure(struct text *t, const struct report_failure *f)
 		{ "f", f->reason },
 	};
 
-	text_add(t, "{\"c\": ");
+	text_add(t, "{\"c\":");
 	text_add_number(t, f->result);
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
 		if (members[i].value[0] != '\0') {
-			text_add(t, ", ");
+			text_add(t, ",");
 			add_member(t, members[i].name, members[i].value);
 		}
 	text_add(t, "}");
@@ -90,10 +92,10 @@ add_failures(struct text *t, const struct verdict *v)
 {
 	if (v->n == 0)
 		return;
-	text_add(t, ", \"failure-details\": [");
+	text_add(t, ",\"failure-details\":[");
 	for (size_t i = 0; i < v->n; i++) {
 		if (i > 0)
-			text_add(t, ", ");
+			text_add(t, ",");
 		add_failure(t, &v->failures[i]);
 	}
 	text_add(t, "]");
@@ -102,16 +104,16 @@ add_failures(struct text *t, const struct verdict *v)
 void
 datagram_policies(struct text *t, const struct verdict *v)
 {
-	text_add(t, "[{\"policy-type\": ");
+	text_add(t, "[{\"policy-type\":");
 	text_add_number(t, v->policy.type);
-	text_add(t, ", ");
+	text_add(t, ",");
 	add_member(t, "policy-domain", v->policy.domain);
 	add_array(t, "policy-string", v->policy.strings, '\n');
 	add_array(t, "mx-host", v->policy.mx, ':');
 	add_failures(t, v);
-	text_add(t, ", \"t\": ");
+	text_add(t, ",\"t\":");
 	text_add_number(t, v->n);
-	text_add(t, v->success ? ", \"f\": 0}]" : ", \"f\": 1}]");
+	text_add(t, v->success ? ",\"f\":0}]" : ",\"f\":1}]");
 }
 
 void
@@ -120,11 +122,11 @@ datagram_write(struct text *t, const char *domain, const char *record,
 {
 	text_add(t, "{");
 	add_member(t, "dpv", "1");
-	text_add(t, ", ");
+	text_add(t, ",");
 	add_member(t, "d", domain);
-	text_add(t, ", ");
+	text_add(t, ",");
 	add_member(t, "pr", record);
-	text_add(t, ", \"policies\": ");
+	text_add(t, ",\"policies\":");
 	text_add(t, policies);
 	text_add(t, "}");
 }

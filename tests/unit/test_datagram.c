@@ -30,9 +30,9 @@ write_all(const struct verdict *v)
 	return text;
 }
 
-#define HEAD                                   \
-	"{\"dpv\": \"1\", \"d\": \"a.test\", " \
-	"\"pr\": \"v=TLSRPTv1;rua=mailto:a@b.test\", \"policies\": [{"
+#define HEAD                                 \
+	"{\"dpv\": \"1\",\"d\": \"a.test\"," \
+	"\"pr\": \"v=TLSRPTv1;rua=mailto:a@b.test\",\"policies\":[{"
 
 static void
 a_success_without_a_policy(void **state)
@@ -43,8 +43,8 @@ a_success_without_a_policy(void **state)
 
 	(void)state;
 	assert_string_equal(write_all(&v),
-	    HEAD "\"policy-type\": 9, \"policy-domain\": \"a.test\", "
-		 "\"t\": 0, \"f\": 0}]}");
+	    HEAD "\"policy-type\":9,\"policy-domain\": \"a.test\","
+		 "\"t\":0,\"f\":0}]}");
 }
 
 static void
@@ -63,12 +63,12 @@ a_failure_with_all_there_is(void **state)
 
 	(void)state;
 	assert_string_equal(write_all(&v),
-	    HEAD "\"policy-type\": 2, \"policy-domain\": \"a.test\", "
-		 "\"policy-string\": [\"version: STSv1\", \"mx: *.a\"], "
-		 "\"mx-host\": [\"*.a\", \"b\"], \"failure-details\": "
-		 "[{\"c\": 204, \"s\": \"192.0.2.1\", \"n\": \"mx.a.test\", "
-		 "\"h\": \"mx\", \"r\": \"198.51.100.7\", \"f\": \"why\"}, "
-		 "{\"c\": 205, \"n\": \"mx.b.test\"}], \"t\": 2, \"f\": 1}]}");
+	    HEAD "\"policy-type\":2,\"policy-domain\": \"a.test\","
+		 "\"policy-string\":[\"version: STSv1\",\"mx: *.a\"],"
+		 "\"mx-host\":[\"*.a\",\"b\"],\"failure-details\":"
+		 "[{\"c\":204,\"s\": \"192.0.2.1\",\"n\": \"mx.a.test\","
+		 "\"h\": \"mx\",\"r\": \"198.51.100.7\",\"f\": \"why\"},"
+		 "{\"c\":205,\"n\": \"mx.b.test\"}],\"t\":2,\"f\":1}]}");
 }
 
 /* The collector ends at what is not UTF-8; so nothing is but ASCII. */

@@ -253,8 +253,12 @@ def same_as_libtlsrpt(world):
     equal(len(told), len(verdicts), "datagrams")
     with Collector() as collector:
         for one, mine in zip(verdicts, told):
-            equal(mine, theirs(library, collector, one), "datagram")
+            other = theirs(library, collector, one)
             json.loads(mine)
+            # Debian 13's library does not name the version yet.
+            if not other.startswith(b'{"dpv": '):
+                mine = mine.replace(b'"dpv": "1",', b"", 1)
+            equal(mine, other, "datagram")
             assert re.fullmatch(rb"[ -~]+", mine), mine
 
 
