@@ -15,7 +15,9 @@
 static struct tdbfile
 file_in(const char *dir)
 {
-	struct tdbfile f = { .dir = dir, .name = FILE_NAME, .deadline = clock_ms() + WAIT_MS };
+	struct tdbfile f = { .dir = dir, .name = FILE_NAME };
+
+	f.deadline = clock_ms() + WAIT_MS;
 
 	return f;
 }

@@ -66,7 +66,7 @@ damage_the_text(struct fakes *f)
 static void
 damage_the_beginning(struct fakes *f)
 {
-	fakes_damage(f, "MS\1\1", 4);
+	fakes_damage(f, "MS\2\1", 4);
 }
 
 static void
