@@ -52,8 +52,10 @@ add_array(struct text *t, const char *name, const char *list, char between)
 	text_addf(t, ",\"%s\":[", name);
 	for (;;) {
 		const char *end = strchr(p, between);
-		struct bytes item = { p, end != NULL ? (size_t)(end - p) : strlen(p) };
+		struct bytes item = { p, strlen(p) };
 
+		if (end != NULL)
+			item.len = (size_t)(end - p);
 		add_string(t, item);
 		if (end == NULL)
 			break;

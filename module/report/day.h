@@ -28,8 +28,8 @@ time_t day_begin(const char *day);
 
 /* Adds v to the day of now.  dir is the cache directory (owner.h: root writes
  * there as its owner).  STS_ABSENT: there is no such directory.  STS_SYSTEM:
- * "cache-busy" or "cache-open" (others held it for too long), "cache-full", and whatever
- * else tdbfile.h has. */
+ * "cache-busy" or "cache-open" (others held it for too long), "cache-full", and
+ * whatever else tdbfile.h has. */
 enum sts_status day_count(const char *dir, time_t now,
     const struct verdict *v, struct sts_error *err) STS_CHECKED;
 

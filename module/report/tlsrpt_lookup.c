@@ -18,7 +18,6 @@ file_in(const char *dir)
 	struct tdbfile f = { .dir = dir, .name = FILE_NAME };
 
 	f.deadline = clock_ms() + WAIT_MS;
-
 	return f;
 }
 

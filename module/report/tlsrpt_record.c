@@ -93,7 +93,7 @@ add_host(struct text *t, const char *host)
 static bool
 read_mailto(struct scan s, struct text *t)
 {
-	char address[LOCAL_MAX + STS_DOMAIN_MAX + 3];
+	char address[LOCAL_MAX + STS_DOMAIN_MAX + 3] = "";
 	size_t n = 0;
 	char *at;
 
