@@ -315,7 +315,7 @@ for k in o[0]['values'])"
 
 pages()
 {
-	local c option page=$root/module/man/mta-sts.8 text
+	local c option options page=$root/module/man/mta-sts.8 text
 
 	text=$(<"$page")
 	for c in $commands; do
@@ -324,8 +324,8 @@ pages()
 		is "$c --help is short and narrow" "0 1" \
 		    "$code $(awk 'length > 80 { n++ }
 		        END { print n == 0 && NR <= 25 }' <<<"$out")"
-		for option in $(sed -n 's/^    --\([a-z-]*\).*/\1/p' \
-		    <<<"$out"); do
+		options=$(sed -n 's/^    --\([a-z-]*\).*/\1/p' <<<"$out")
+		for option in $options; do
 			has "the page has --$option, of $c" "Fl -$option( |\$)" \
 			    "$text"
 		done

@@ -24,10 +24,13 @@ static int
 change(struct tdb_context *db, TDB_DATA key, TDB_DATA value, void *difference)
 {
 	size_t size = value.dsize + MORE;
-	TDB_DATA v = { calloc(1, size), size };
+	TDB_DATA v = { NULL, size };
 	uint64_t sum;
 	int failed;
 
+	if (key.dptr == NULL)
+		return -1;
+	v.dptr = calloc(1, size);
 	if (v.dptr == NULL)
 		return -1;
 	memcpy(v.dptr, value.dptr, value.dsize);
