@@ -328,7 +328,7 @@ def real_collector_takes_all(world):
         for _ in range(3):
             world.exim.send("bob@mail.test")
         hostile = world.mail_host("mx1.evil.test", starttls="none")
-        hostile.name = "\x80\xff\x07\x1b[2J\"\\" + "x" * 400
+        hostile.greeting = "\x80\xff\x07\x1b[2J\"\\" + "x" * 400
         world.mx("evil.test", "mx1.evil.test")
         world.policy("evil.test", "testing", "mx1.evil.test")
         tlsrpt(world, "evil.test")

@@ -483,7 +483,7 @@ def hostile_greeting(world):
         raise Skipped("a process of its own knows no greeting")
     world.configure(ON)
     server = world.mail_host("mx1.mail.test", starttls="none")
-    server.name = "\x80\xff\x07\x1b[2J\"\\" + "x" * 400
+    server.greeting = "\x80\xff\x07\x1b[2J\"\\" + "x" * 400
     world.mx("mail.test", "mx1.mail.test")
     world.policy("mail.test", "testing", "mx1.mail.test")
     world.exim.send("bob@mail.test")

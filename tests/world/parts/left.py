@@ -11,7 +11,8 @@ from .exim import CACHE, USER
 
 # What the cache directory may hold; anything else is half a file of ours.
 _KEPT = re.compile(r"(policies|absent|history)\.tdb(\.1|\.damaged)?|lock"
-                   r"|refresh\.json")
+                   r"|refresh\.json|tlsrpt\.tdb"
+                   r"|reports(/(lock|\d{4}-\d\d-\d\d\.tdb|outbox(/.*)?))?")
 _OURS = re.compile(r"mta-sts(-fetch)?$")
 # What this world itself has written (see `enter`).
 WRITTEN = "/run/world/upper"
@@ -41,9 +42,16 @@ def processes():
             if state == "Z" or _OURS.match(name)]
 
 
+def _names():
+    """All that is in the cache directory."""
+    for folder, folders, names in os.walk(CACHE):
+        for name in folders + names:
+            yield os.path.relpath(os.path.join(folder, name), CACHE)
+
+
 def _files():
     """The cache's files as /proc/locks names them, with their names."""
-    for name in os.listdir(CACHE):
+    for name in _names():
         with contextlib.suppress(OSError):
             seen = os.lstat(os.path.join(CACHE, name))
             major, minor = os.major(seen.st_dev), os.minor(seen.st_dev)
@@ -62,7 +70,7 @@ def locks():
 
 def files():
     """Half-made files in the cache, and files of our users elsewhere."""
-    left = [name for name in os.listdir(CACHE) if not _KEPT.fullmatch(name)]
+    left = [name for name in _names() if not _KEPT.fullmatch(name)]
     users = {pwd.getpwnam(name).pw_uid for name in (USER, "nobody")}
     for place in filter(os.path.isdir, _PUBLIC):
         for name in os.listdir(place):
