@@ -107,6 +107,7 @@ MACROS = (
     ({**SIGN, "MTA_STS_SIGN_TIMESTAMPS": "3600"}, signed("x=")),
     ({"MTA_STS_USUALLY_REQUIRE_TLS": "*"}, nothing),
     ({"MTA_STS_USUALLY_AVOID_TLS": "*"}, nothing),
+    ({"MTA_STS_REPORT_ALL": "yes"}, nothing),
 )
 GNUTLS_CIPHERS = "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 OPENSSL_CIPHERS = "ECDHE+AESGCM"
