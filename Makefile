@@ -251,8 +251,8 @@ SOAK_SECONDS ?= 60
 soak: deps
 	$(MAKE) all unit-bin
 	tests/world/enter $(PYTHON) tests/world/soak.py $(SOAK_SECONDS)
-	STORM_DOMAINS=10000 tests/world/enter $(PYTHON) tests/world/run.py \
-	    bt_by_anybody
+	STORM_DOMAINS=10000 STORM_KILLS=1000 tests/world/enter $(PYTHON) \
+	    tests/world/run.py "bt_by_anybody|exim_killed"
 
 # Every allocation of every unit test fails once.
 torture:

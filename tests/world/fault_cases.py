@@ -12,6 +12,7 @@ from delivery_cases import enforced
 from outage_cases import HELPER, NEW_ID, cached, lookup
 from parts.case import case, contains, equal, lacks
 from parts.exim import CACHE, SO, USER, Skipped, has_dlfunc, part_in_use
+from parts.left import forget_reports
 from parts.recipe import altered
 from parts.world import policy_text
 from tls_cases import FAULTS
@@ -75,6 +76,8 @@ def broken_part(kind, content):
         server.starttls = "yes"
         world.exim.run_queue()
         equal(len(server.messages), 2, "messages once all is well")
+        # libc itself dies of half a file, before a line of ours has run.
+        forget_reports()
 
     check.__doc__ = (f"with {kind} in the place of what Exim calls mail under "
                      "enforce waits, and goes out once it is repaired")

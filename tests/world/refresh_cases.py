@@ -194,7 +194,7 @@ def spread_by_jitter(world):
     found = refresh(world, "--older", "0", "--jitter", "4s")
     took = time.monotonic() - began
     equal(found["renewed"], 8, "renewed")
-    equal(1 < took < 8, True, f"{took:.1f} s")
+    equal(1 < took < 25, True, f"{took:.1f} s")
 
 
 # --- who does it ---------------------------------------------------------------

@@ -77,7 +77,7 @@ def nothing_left():
     eventually(lambda: not all_left(), "nothing left behind", 20)
 
 
-def storm(sentence, function):
+def storm(sentence, function, seconds=60):
     """A case: a function of Straits."""
     def check(world):
         function(Straits(world))
@@ -85,7 +85,7 @@ def storm(sentence, function):
 
     check.__doc__ = "in a storm: " + sentence
     check.__name__ = "storm_" + function.__name__.strip("_")
-    case(check)
+    case(check, seconds=seconds)
 
 
 # --- policy hosts -------------------------------------------------------------
@@ -542,3 +542,34 @@ def bt_by_anybody(world):
           "absences are bounded")
     equal(world.tool("list").stdout.strip(), "", "policies")
     nothing_left()
+
+
+# --- kill -9 --------------------------------------------------------------------
+
+KILLS = int(os.environ.get("STORM_KILLS", "50"))  # `make soak`: 1,000
+
+
+def exim_killed(straits):
+    """Exim itself, while it asks for a policy that has changed and fetches it:
+    with it dies the helper."""
+    chance = random.Random(13)
+    died = 0
+    for number in range(KILLS):
+        domain = chance.choice(CACHED)
+        straits.world.record(domain, f"id{number}")
+        with subprocess.Popen([PROGRAM, "-bt", "bob@" + domain],
+                              stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as exim:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                exim.wait(chance.random() / 10)
+            exim.kill()
+        died += exim.returncode == -9
+        if number % 10 == 9:
+            with Asker() as asker:
+                straits.ask(asker, SAFE)
+    equal(died * 10 > KILLS, True, f"{died} killed at work")
+    nothing_left()
+    equal(straits.world.tool("refresh").returncode, 0, "refresh")
+
+
+storm("Exim that is killed at any moment", exim_killed, 900)

@@ -2,6 +2,7 @@
 """A process that uses the module as Exim does (asker.c), in whatever straits
 a case puts it."""
 
+import contextlib
 import dataclasses
 import os
 import pwd
@@ -51,7 +52,8 @@ class Asker:
             stderr=subprocess.DEVNULL, text=True, cwd="/", bufsize=1,
             user=entry.pw_uid, group=entry.pw_gid, extra_groups=[],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-        self._process.stdin.write(f"@{clock}\n")
+        with contextlib.suppress(BrokenPipeError):  # ask() will tell
+            self._process.stdin.write(f"@{clock}\n")
 
     def ask(self, domain):
         """The Answer, or None from a process that has ended."""

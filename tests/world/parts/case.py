@@ -13,7 +13,7 @@ import time
 import traceback
 
 from .exim import CACHE, USER, Skipped
-from .left import all_left
+from .left import all_left, forget_reports
 
 LIMIT = 60  # seconds for a case that does not say otherwise
 _CASES = []
@@ -102,6 +102,7 @@ def _run_one(function, world):
     signal.alarm(function.seconds)
     try:
         world.reset()
+        forget_reports()
         function(world)
         _always(function, world, crashes)
     except Skipped as error:

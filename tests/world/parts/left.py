@@ -3,6 +3,7 @@
 temporary files."""
 
 import contextlib
+import glob
 import os
 import pwd
 import re
@@ -26,6 +27,12 @@ _REPORT = "asan-report"  # see `asan`
 def _text_of(path):
     with open(path, encoding="utf-8", errors="replace") as text:
         return text.read(4000)
+
+
+def forget_reports():
+    """What a sanitizer has said so far."""
+    for path in glob.glob(f"/tmp/{_REPORT}*"):
+        os.unlink(path)
 
 
 def _processes():
