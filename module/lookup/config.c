@@ -25,14 +25,15 @@ enum kind {
 	KIND_MODE,
 	KIND_SINK,
 	KIND_CONTACT,
-	KIND_TEXT
+	KIND_TEXT,
+	KIND_COUNT
 };
 
 struct key {
 	const char *name;
 	enum kind kind;
 	size_t at; /* offset in struct config */
-	unsigned min; /* seconds */
+	unsigned min; /* seconds, or a count */
 	unsigned max; /* or bytes of a text */
 	bool may_be_empty; /* paths */
 };
@@ -64,6 +65,9 @@ static const struct key keys[] = {
 	{ "tlsrpt_include_sending_ip", KIND_BOOL, AT(tlsrpt.sending_ip), 0, 0,
 	    false },
 	{ "tlsrpt_include_reason", KIND_BOOL, AT(tlsrpt.reason), 0, 0, false },
+	{ "tlsrpt_per_target", KIND_COUNT, AT(tlsrpt.per_target), 1, 1000000,
+	    false },
+	{ "tlsrpt_sendmail", KIND_PATH, AT(tlsrpt.sendmail), 0, 0, false },
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 
@@ -92,6 +96,8 @@ config_defaults(struct config *c)
 	c->tlsrpt.success = true;
 	c->tlsrpt.sending_ip = true;
 	c->tlsrpt.reason = true;
+	c->tlsrpt.per_target = 200;
+	set_path(c->tlsrpt.sendmail, "/usr/sbin/sendmail");
 }
 
 /* Where the problems of one file go. */
@@ -193,6 +199,22 @@ set_seconds(const struct key *k, unsigned *field, const char *value,
 	else if (n < k->min || n > k->max)
 		problem(r, "%s: %s is not between %us and %us", k->name, value,
 		    k->min, k->max);
+	else
+		*field = n;
+}
+
+static void
+set_count(const struct key *k, unsigned *field, const char *value,
+    struct report *r)
+{
+	unsigned n = 0;
+	const char *p = value;
+
+	for (; ascii_is_digit(*p) && n <= k->max; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	if (p == value || *p != '\0' || n < k->min || n > k->max)
+		problem(r, "%s: \"%s\" is not a number from %u to %u", k->name,
+		    value, k->min, k->max);
 	else
 		*field = n;
 }
@@ -313,6 +335,9 @@ set(struct config *c, const struct key *k, const char *value,
 	case KIND_CONTACT:
 	case KIND_TEXT:
 		set_text(k, field, value, r);
+		break;
+	case KIND_COUNT:
+		set_count(k, field, value, r);
 		break;
 	}
 }
@@ -440,6 +465,9 @@ show_value(const struct config *c, const struct key *k, struct text *t)
 	case KIND_CONTACT:
 	case KIND_TEXT:
 		text_add(t, field);
+		break;
+	case KIND_COUNT:
+		text_addf(t, "%u", *(const unsigned *)field);
 		break;
 	}
 }

@@ -41,6 +41,8 @@ struct config {
 		bool success; /* also reports without a failure */
 		bool sending_ip; /* reports name our address, ... */
 		bool reason; /* ... and the texts of our TLS library */
+		unsigned per_target; /* reports of a day to one host */
+		char sendmail[CONFIG_PATH_MAX + 1]; /* takes mails with them */
 	} tlsrpt;
 };
 
