@@ -42,7 +42,7 @@ LINK_HARD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 CORE_LIBS ?= $(shell $(PKG_CONFIG) --libs tdb libidn2) -lresolv
 CURL_LIBS ?= $(shell $(PKG_CONFIG) --libs libcurl openssl)
-JSON_LIBS ?= $(shell $(PKG_CONFIG) --libs jansson)
+JSON_LIBS ?= $(shell $(PKG_CONFIG) --libs jansson zlib)
 
 B := build
 # The helper's, yet fit for a test of its own: what strangers may send us to,
@@ -60,8 +60,9 @@ core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
 	$(collect) \
 	$(filter-out module/net/fetch_%.c $(guard) $(forks), \
 	$(wildcard module/net/*.c))
+send := $(filter-out $(collect),$(wildcard module/report/*.c))
 exim := $(wildcard module/exim/*.c)
-tool := $(wildcard module/tool/*.c) $(forks)
+tool := $(wildcard module/tool/*.c) $(forks) $(send)
 helper := $(wildcard module/net/fetch_*.c module/protocol/*.c) \
 	module/net/address.c module/net/become.c
 units := $(wildcard tests/unit/test_*.c)
@@ -105,9 +106,10 @@ $(B)/mta-sts: $(call obj,$(core) $(tool))
 	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS)
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
-    $(call obj,$(core) $(guard) $(forks) $(unit_help))
+    $(call obj,$(core) $(guard) $(forks) $(send) $(unit_help))
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
+	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS) \
+	    -lcmocka -ldl
 
 # Small programs that the scripts of the test world run; one has a clock for
 # the module that it loads.
@@ -148,16 +150,16 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o \
 
 # Tests whose allocations fail; ours are counted between two objects.
 torture := $(call obj,tests/torture/begin.c $(core) $(guard) $(forks) \
-	tests/torture/end.c $(unit_help) tests/torture/torture.c)
+	$(send) tests/torture/end.c $(unit_help) tests/torture/torture.c)
 $(B)/tests/torture/memory: $(B)/tests/torture/memory.o $(torture)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka -ldl
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS) -lcmocka -ldl
 
 $(B)/tests/torture/test_%: $(B)/tests/unit/test_%.o $(torture) \
     $(B)/tests/torture/rerun.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -Wl,--wrap=_cmocka_run_group_tests -o $@ $^ \
-	    $(CORE_LIBS) -lcmocka -ldl
+	    $(CORE_LIBS) $(JSON_LIBS) -lcmocka -ldl
 
 -include $(shell find $(B)/module $(B)/tests -name '*.d' 2>/dev/null)
 
