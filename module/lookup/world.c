@@ -43,8 +43,8 @@ or_null(const char *path)
 	return path[0] == '\0' ? NULL : path;
 }
 
-static void
-fill_options(const struct config *c, struct fetch_options *o)
+void
+world_helper(const struct config *c, struct fetch_options *o)
 {
 	memset(o, 0, sizeof *o);
 	o->helper = MTA_STS_FETCH;
@@ -60,7 +60,7 @@ fetch(void *arg, const char *domain, int64_t deadline, char *body, size_t cap,
 {
 	struct fetch_options o;
 
-	fill_options(arg, &o);
+	world_helper(arg, &o);
 	return fetch_policy(&o, domain, deadline, body, cap, len, err);
 }
 
@@ -72,7 +72,7 @@ world_probe(const struct config *c, const char *host, int64_t deadline,
 	enum sts_status status;
 	size_t len;
 
-	fill_options(c, &o);
+	world_helper(c, &o);
 	o.smtp = true;
 	status = fetch_policy(&o, host, deadline, line, WORLD_PROBE_LINE - 1,
 	    &len, err);

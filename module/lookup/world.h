@@ -12,6 +12,11 @@
 void world_ops(struct lookup_ops *ops, const struct config *config,
     void (*log)(void *arg, const char *line));
 
+struct fetch_options;
+/* By which helper and as whom something is fetched, or sent (post.h).  Borrows
+ * from config. */
+void world_helper(const struct config *config, struct fetch_options *o);
+
 /* Looks at the mail host as an enforce policy would (fetch.h, smtp); line gets
  * what the helper says, without a line's end. */
 enum sts_status world_probe(const struct config *config, const char *host,

@@ -116,6 +116,12 @@ become_user(uid_t uid, gid_t gid)
 }
 
 bool
+become_sender(uid_t uid, gid_t gid)
+{
+	return leave_root(uid, gid) && !become_may_root();
+}
+
+bool
 become_limited(void)
 {
 	struct rlimit r;

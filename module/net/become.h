@@ -22,6 +22,10 @@ bool become_bare(int in, int out, int why) STS_CHECKED;
  * neither.  Checked. */
 bool become_user(uid_t uid, gid_t gid) STS_CHECKED;
 
+/* From root, uid and gid (never 0), with no way back of our own.  But programs
+ * that belong to root and say so can be run as such: sendmail is one. */
+bool become_sender(uid_t uid, gid_t gid) STS_CHECKED;
+
 /* No core, no files, no processes, little memory and little time. */
 bool become_limited(void) STS_CHECKED;
 

@@ -8,6 +8,7 @@
 int cmd_check_mx(struct tool *t, int argc, char *const argv[]);
 int cmd_check_policy(struct tool *t, int argc, char *const argv[]);
 int cmd_check_record(struct tool *t, int argc, char *const argv[]);
+int cmd_claim(struct tool *t, int argc, char *const argv[]);
 int cmd_config(struct tool *t, int argc, char *const argv[]);
 int cmd_event(struct tool *t, int argc, char *const argv[]);
 int cmd_tell(struct tool *t, int argc, char *const argv[]);
@@ -24,6 +25,7 @@ int cmd_prefetch(struct tool *t, int argc, char *const argv[]);
 int cmd_purge(struct tool *t, int argc, char *const argv[]);
 int cmd_query(struct tool *t, int argc, char *const argv[]);
 int cmd_refresh(struct tool *t, int argc, char *const argv[]);
+int cmd_report(struct tool *t, int argc, char *const argv[]);
 int cmd_setup(struct tool *t, int argc, char *const argv[]);
 int cmd_show(struct tool *t, int argc, char *const argv[]);
 int cmd_status(struct tool *t, int argc, char *const argv[]);

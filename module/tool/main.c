@@ -43,6 +43,9 @@ static const struct {
 	[OPT_UNTIL] = { "until", "TIME",
 	    "+12h, +7d, 2027-01-31 or 2027-01-31T12:00:00Z" },
 	[OPT_WHY] = { "why", "TEXT", "the reason, for the log" },
+	[OPT_DAY] = { "day", "DAY", "only this one, such as 2026-03-01" },
+	[OPT_PRINT] = { "print", "DOMAIN", "show the report for DOMAIN" },
+	[OPT_SPREAD] = { "spread", "TIME", "send within 4h, 30m, ..." },
 	[OPT_REMOVE] = { "remove", NULL, "no exception any more" },
 };
 
@@ -95,6 +98,13 @@ static const struct command commands[] = {
 	    "Exit: 1 a policy could not be renewed; 3 our trouble.",
 	    BIT(OPT_JSON) | BIT(OPT_OLDER) | BIT(OPT_JOBS) | BIT(OPT_JITTER),
 	    0, -1, false, cmd_refresh },
+	{ "report", "", "send the reports of TLS (RFC 8460) that are due",
+	    "Makes those of the days (UTC) that are over, and sends what is "
+	    "due.\nExit: 1 some could not be sent, or --print finds none; 3 "
+	    "our trouble.",
+	    BIT(OPT_JSON) | BIT(OPT_DAY) | BIT(OPT_DRY_RUN) | BIT(OPT_PRINT) |
+		BIT(OPT_SPREAD),
+	    0, 0, false, cmd_report },
 	{ "status", "", "show how it all stands, on one screen",
 	    "Exit: 3 when the cache cannot be read; with --check 0 OK, 1 "
 	    "WARNING,\n2 CRITICAL, 3 UNKNOWN.",
@@ -136,6 +146,10 @@ static const struct command commands[] = {
 	    "\"MODE|SIP|CV|DANE|CIPHER|SNI|VERIFY|MESSAGE|SENDER|HOSTS|TLSA|CERT\"",
 	    "for Exim: tell of a delivery",
 	    "Prints nothing, and exits with 0.", 0, 7, 7, true, cmd_event },
+	{ "claim", "MESSAGE-ID MAIL",
+	    "for Exim: is this the first mail with a report?",
+	    "Prints first, again or unknown, and exits with 0.", 0, 2, 2, true,
+	    cmd_claim },
 	{ "tell", "DOMAIN POLICIES",
 	    "for Exim: tell a tlsrpt-collectd of a session",
 	    "Prints nothing, and exits with 0.", 0, 2, 2, true, cmd_tell },

@@ -12,7 +12,8 @@
 #include "../store/clock.h"
 
 static bool
-prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *how, int out)
+prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *how, int in,
+    int out)
 {
 	sigset_t all, none;
 
@@ -22,14 +23,15 @@ prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *how, int out)
 		    POSIX_SPAWN_SETSIGMASK)) == 0 &&
 	    posix_spawnattr_setsigdefault(how, &all) == 0 &&
 	    posix_spawnattr_setsigmask(how, &none) == 0 &&
-	    posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY,
-		0) == 0 &&
+	    (in < 0 ? posix_spawn_file_actions_addopen(files, 0, "/dev/null",
+			  O_RDONLY, 0)
+		    : posix_spawn_file_actions_adddup2(files, in, 0)) == 0 &&
 	    posix_spawn_file_actions_adddup2(files, out, 1) == 0 &&
 	    posix_spawn_file_actions_adddup2(files, out, 2) == 0;
 }
 
 static bool
-start(const char *const *argv, int out, pid_t *pid)
+start(const char *const *argv, int in, int out, pid_t *pid)
 {
 	/* What a shell script of Debian's needs. */
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
@@ -46,7 +48,7 @@ start(const char *const *argv, int out, pid_t *pid)
 	if (posix_spawn_file_actions_init(&files) != 0)
 		return false;
 	if (posix_spawnattr_init(&how) == 0) {
-		started = prepare(&files, &how, out) &&
+		started = prepare(&files, &how, in, out) &&
 		    posix_spawn(pid, argv[0], &files, &how, args.spawn_s,
 			env) == 0;
 		(void)posix_spawnattr_destroy(&how);
@@ -103,8 +105,8 @@ end_of(pid_t pid, bool in_time, int64_t deadline)
 }
 
 bool
-program_run(const char *const *argv, unsigned seconds, char *out, size_t cap,
-    struct program_end *end, struct sts_error *err)
+program_feed(const char *const *argv, int in, unsigned seconds, char *out,
+    size_t cap, struct program_end *end, struct sts_error *err)
 {
 	int64_t deadline = clock_ms() + (int64_t)seconds * 1000;
 	int fd[2] = { -1, -1 };
@@ -113,7 +115,7 @@ program_run(const char *const *argv, unsigned seconds, char *out, size_t cap,
 
 	*end = (struct program_end){ .exit_code = -1 };
 	out[0] = '\0';
-	started = pipe2(fd, O_CLOEXEC) == 0 && start(argv, fd[1], &pid);
+	started = pipe2(fd, O_CLOEXEC) == 0 && start(argv, in, fd[1], &pid);
 	if (fd[1] >= 0)
 		(void)close(fd[1]);
 	if (started) {
@@ -126,6 +128,13 @@ program_run(const char *const *argv, unsigned seconds, char *out, size_t cap,
 	if (fd[0] >= 0)
 		(void)close(fd[0]);
 	return started;
+}
+
+bool
+program_run(const char *const *argv, unsigned seconds, char *out, size_t cap,
+    struct program_end *end, struct sts_error *err)
+{
+	return program_feed(argv, -1, seconds, out, cap, end, err);
 }
 
 const char *

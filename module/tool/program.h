@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* program.h - run one of the administrator's own programs, as whoever we are:
- * Exim, asked by root whether it likes its configuration.  child.h is for all
+ * Exim, asked by root whether it likes its configuration, or given a mail.  child.h is for all
  * that a stranger has a hand in, and never runs anything as root. */
 #ifndef PROGRAM_H
 #define PROGRAM_H
@@ -17,6 +17,10 @@ struct program_end {
  * input, for some seconds at most.  What it writes goes to out, cut at cap - 1
  * and terminated.  False: it could not be started. */
 bool program_run(const char *const *argv, unsigned seconds, char *out,
+    size_t cap, struct program_end *end, struct sts_error *err) STS_CHECKED;
+
+/* The same, and it reads its input from the descriptor `in`. */
+bool program_feed(const char *const *argv, int in, unsigned seconds, char *out,
     size_t cap, struct program_end *end, struct sts_error *err) STS_CHECKED;
 
 /* Exim's path; NULL: not where it usually is. */

@@ -37,6 +37,9 @@ enum option_id {
 	OPT_CHECK_FILE,
 	OPT_UNDO,
 	OPT_DRY_RUN,
+	OPT_DAY,
+	OPT_PRINT,
+	OPT_SPREAD,
 	OPT_N
 };
 
