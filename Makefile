@@ -38,7 +38,12 @@ PATHS := -DMTA_STS_VERSION='"$(VERSION)"' \
 	-DMTA_STS_TOOL='"$(SBINDIR)/mta-sts"' \
 	-DMTA_STS_ETC='"$(CONFDIR)"' -DMTA_STS_SYSCONFDIR='"$(SYSCONFDIR)"'
 ALL_CFLAGS = $(STD) $(WARN) $(HARD) $(PATHS) $(SAN) $(CPPFLAGS) $(CFLAGS)
-LINK_HARD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+LINK_ALL := -Wl,-z,relro,-z,noexecstack -Wl,--as-needed
+LINK_HARD := $(LINK_ALL) -Wl,-z,now
+# Every delivery process loads the module and calls few of the functions that
+# it names: to find all of them among Exim's 43 libraries would be half of what
+# a first look-up costs.
+LINK_MODULE := $(LINK_ALL) -Wl,-z,lazy -Wl,-z,nodelete
 
 CORE_LIBS ?= $(shell $(PKG_CONFIG) --libs tdb libidn2) -lresolv
 CURL_LIBS ?= $(shell $(PKG_CONFIG) --libs libcurl openssl)
@@ -79,7 +84,7 @@ say = @echo "  $(1)	$@"
 all: $(B)/mta_sts.so $(B)/mta-sts-fetch $(B)/mta-sts
 
 # What was built for other places or with other flags is built anew.
-export BUILT_WITH = $(CC) $(ALL_CFLAGS) $(LINK_HARD) $(LDFLAGS)
+export BUILT_WITH = $(CC) $(ALL_CFLAGS) $(LINK_HARD) $(LINK_MODULE) $(LDFLAGS)
 $(B)/built-with: always
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$BUILT_WITH" | cmp -s - $@ || \
@@ -92,7 +97,7 @@ $(B)/%.o: %.c Makefile VERSION $(B)/built-with
 
 $(B)/mta_sts.so: $(call obj,$(core) $(exim)) module/exim/exim.map
 	$(call say,LINK)
-	$(Q)$(CC) -shared $(LINK_HARD) -Wl,-z,nodelete $(SAN) $(LDFLAGS) \
+	$(Q)$(CC) -shared $(LINK_MODULE) $(SAN) $(LDFLAGS) \
 	    -Wl,--version-script=module/exim/exim.map -o $@ \
 	    $(filter %.o,$^) $(CORE_LIBS)
 
