@@ -276,7 +276,8 @@ torture-bin: $(B)/tests/torture/memory \
 .PHONY: asan-world fuzz fuzz-bin soak torture torture-bin
 
 # --- install -------------------------------------------------------------------
-fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl)
+fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl \
+	report-router report-smtp)
 for_debian := $(addprefix exim-conf/debian/,main acl routers transports)
 drop_ins := main/01_mta-sts acl/25_mta-sts router/190_mta-sts \
 	transport/30_mta-sts_smtp

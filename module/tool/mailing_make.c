@@ -26,6 +26,7 @@ struct making {
 	char id[JOB_ID_MAX + 1];
 	struct report report;
 	bool stopped;
+	bool broken; /* not every domain has what it should */
 };
 
 /* For nobody to guess, and nobody's else: RFC 8460 4.4, 5.3. */
@@ -252,7 +253,7 @@ find_targets(struct mailing *m, struct job *j)
 {
 	struct tlsrpt_record record;
 	enum sts_status status = tlsrpt_known(m->tool->config.cache_dir,
-	    j->domain, (time_t)m->now, &record);
+	    j->domain, time(NULL), &record);
 
 	if (status == STS_ABSENT)
 		return false;
@@ -273,6 +274,7 @@ make_job(void *arg, const char *domain, struct report *r, const char *id)
 	struct making *k = arg;
 	struct mailing *m = k->m;
 	struct job j = { .created = m->now };
+	enum sts_status status;
 	struct sts_error err;
 
 	if (outbox_has(m->tool->config.cache_dir, k->day, domain))
@@ -286,15 +288,16 @@ make_job(void *arg, const char *domain, struct report *r, const char *id)
 		return true;
 	j.report = report_text(r, false);
 	if (j.report == NULL)
-		(void)error_set(&err, STS_NOMEM, "memory", "out of memory");
-	else if (outbox_save(m->tool->config.cache_dir, &j, &err) == STS_OK)
+		status = error_set(&err, STS_NOMEM, "memory", "out of memory");
+	else
+		status = outbox_save(m->tool->config.cache_dir, &j, &err);
+	if (status == STS_OK)
 		m->made++;
-	if (j.report == NULL || err.status != STS_OK) {
+	else
 		mailing_trouble(m, &err);
-		k->stopped = true;
-	}
+	k->broken |= status != STS_OK;
 	job_free(&j);
-	return !k->stopped;
+	return status == STS_OK;
 }
 
 /* DNS may be slow: many are asked at a time, and the answers remembered. */
@@ -325,7 +328,7 @@ make_day(void *arg, const char *day)
 	workers_finish(m->workers);
 	if (mailing_reports(m, day, make_job, &k, &err) != STS_OK)
 		mailing_trouble(m, &err);
-	else if (!k.stopped) {
+	else if (!k.broken) {
 		m->days++;
 		if (outbox_set_complete(m->tool->config.cache_dir, day, &err) !=
 		    STS_OK)

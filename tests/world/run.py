@@ -15,7 +15,8 @@ CASES = ("delivery_cases", "outage_cases", "privilege_cases",
          "dane_cases", "defence_cases", "debian_cases",
          "verify_cases", "config_cases", "fault_cases", "queue_cases",
          "explain_cases", "manual_cases", "abi_cases", "refresh_cases",
-         "systemd_cases", "report_cases", "collector_cases")
+         "systemd_cases", "report_cases", "collector_cases",
+         "mail_report_cases")
 
 
 def main():

@@ -1,0 +1,609 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`mta-sts report`: what was counted is told to the domains' owners (RFC 8460
+4.4, 5), by mail or HTTPS, once, and to nobody else."""
+
+import base64
+import datetime
+import glob
+import gzip
+import json
+import os
+import pwd
+import re
+import time
+
+import dkim
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from delivery_cases import enforced
+from parts.case import case, contains, equal, eventually, lacks
+from parts.exim import CACHE, USER, run_as
+from parts.tlsrpt import Mail, parse_json
+from parts.webserver import HEAD_MAX, PolicyHost, Request
+from report_cases import CONTACT, ON, counted, totals
+
+OUTBOX = CACHE + "/reports/outbox"
+TOOL = "/usr/sbin/mta-sts"
+KEY = "/etc/exim4/tlsrpt.key"
+DAY = 86400
+BY_MAIL = {"MTA_STS_TLSRPT_CONTACT": CONTACT}
+
+
+# --- helpers -------------------------------------------------------------------
+
+def day_before(days=1):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (now - datetime.timedelta(days=days)).strftime("%Y-%m-%d")
+
+
+def a_day_passes():
+    """What was counted today (or, around midnight, yesterday) is now what was
+    counted yesterday."""
+    names = sorted(glob.glob(CACHE + "/reports/*.tdb"))
+    equal(len(names), 1, f"days counted: {names}")
+    os.rename(names[0], f"{CACHE}/reports/{day_before()}.tdb")
+
+
+def wants(world, domain, *uris):
+    """The TLSRPT record of a domain."""
+    text = "v=TLSRPTv1; rua=" + ",".join(uris)
+    world.dns.put("_smtp._tls." + domain, "TXT",
+                  [text[at:at + 250] for at in range(0, len(text), 250)])
+
+
+def mailbox(world, domain="rua.test", **habits):
+    """A domain that takes mails with reports."""
+    server = world.mail_host("mx." + domain, **habits)
+    world.mx(domain, "mx." + domain)
+    return server
+
+
+class ReportHost(PolicyHost):
+    """Takes reports by POST; bodies are what came."""
+
+    def __init__(self, *arguments, **more):
+        self.bodies = []
+        super().__init__(*arguments, **more)
+
+    def _read(self, tls, sni, peer):
+        raw = b""
+        while b"\r\n\r\n" not in raw and len(raw) < HEAD_MAX:
+            more = tls.recv(4096)
+            if not more:
+                return None
+            raw += more
+        head, _, body = raw.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {key.lower(): value.strip() for key, _, value in
+                   (line.partition(":") for line in lines[1:])}
+        while len(body) < int(headers.get("content-length", "0")):
+            body += tls.recv(65536)
+        self.bodies.append(body)
+        return Request(sni, lines[0], headers, None)
+
+
+def report_host(world, name="reports.test", address=None, **habits):
+    host = ReportHost(name, address or world.address(), world.certs)
+    for habit, value in habits.items():
+        assert hasattr(host, habit), habit
+        setattr(host, habit, value)
+    world._servers.append(host)  # pylint: disable=protected-access
+    world.dns.put(name, "A", host.address)
+    return host
+
+
+def report(world, *arguments, code=0):
+    """What a run comes to, in numbers."""
+    done = world.tool("report", "--json", "--spread", "0", *arguments)
+    equal((done.returncode, done.stderr), (code, ""),
+          "end of the report: " + done.stdout)
+    return json.loads(done.stdout)
+
+
+def some(tally, **want):
+    equal({name: tally[name] for name in want}, want, f"tally {tally}")
+
+
+def job(domain, day=None):
+    with open(f"{OUTBOX}/{day or day_before()}/{domain}",
+              encoding="ascii") as text:
+        return json.load(text)
+
+
+def change_job(domain, **fields):
+    path = f"{OUTBOX}/{day_before()}/{domain}"
+    with open(path, encoding="ascii") as text:
+        kept = json.load(text)
+    kept.update(fields)
+    with open(path, "w", encoding="ascii") as out:
+        json.dump(kept, out)
+
+
+def queued():
+    """How many mails with reports are in Exim's queue."""
+    return run_as("root", "/usr/sbin/exim4", "-bpr").stdout.count(
+        f"<{CONTACT}>")
+
+
+def arrived(server, count=1):
+    """The mails at a server, all deliveries being over."""
+    eventually(lambda: len(server.messages) >= count and not queued(),
+               f"{count} mails", 20)
+    equal(len(server.messages), count, "mails")
+    return [Mail(message.text) for message in server.messages]
+
+
+def sent_yesterday(world, *uris, macros=None, conf="", domain="enforce.test",
+                   **habits):
+    """One session with a domain that wants reports there, a day ago."""
+    world.configure(ON + conf, **(BY_MAIL if macros is None else macros))
+    server, _ = enforced(world, domain, **habits)
+    world.exim.send("bob@" + domain)
+    a_day_passes()
+    wants(world, domain, *uris)
+    return server
+
+
+# --- what comes by mail ----------------------------------------------------------
+
+@case
+def by_mail(world):
+    """reports: what was counted comes by mail, in the form of RFC 8460, field
+    by field what happened"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test", conf='tlsrpt_org = A "B" C\n',
+                   certificate="expired")
+    some(report(world), made=1, sent=1, exit=0)
+    mail, = arrived(box)
+    equal(box.messages[0].sender, CONTACT, "envelope sender")
+    equal(box.messages[0].recipients, ["tls@rua.test"], "recipients")
+    equal(mail.message["To"], "<tls@rua.test>", "To")
+    equal(mail.message["From"].addresses[0].addr_spec, CONTACT, "From")
+    equal(mail.message["From"].addresses[0].display_name, 'A "B" C', "name")
+    equal(mail.domain, "enforce.test", "domain")
+    row, = mail.report["policies"]
+    equal(row["policy"], {
+        "policy-type": "sts", "policy-domain": "enforce.test",
+        "policy-string": ["version: STSv1", "mode: enforce",
+                          "mx: mx1.enforce.test", "max_age: 604800"],
+        "mx-host": ["mx1.enforce.test"]}, "policy")
+    equal(row["summary"], {"total-successful-session-count": 0,
+                           "total-failure-session-count": 1}, "summary")
+    detail, = row["failure-details"]
+    equal((detail["result-type"], detail["failed-session-count"],
+           detail["receiving-mx-hostname"], detail["sending-mta-ip"]),
+          ("certificate-expired", 1, "mx1.enforce.test", "203.0.114.1"),
+          "detail")
+    span = mail.report["date-range"]
+    equal(span["start-datetime"], day_before() + "T00:00:00Z", "begin")
+
+
+@case
+def without_fragments(world):
+    """reports: a site that has no route of its own for them sends them all the
+    same, and they are not counted"""
+    box = mailbox(world)
+    world.policy("rua.test", "enforce", "mx.rua.test")
+    sent_yesterday(world, "mailto:tls@rua.test", macros={})
+    report(world)
+    arrived(box)
+    equal(counted(world), [], "counted of the report's session")
+
+
+@case
+def despite_all(world):
+    """reports: neither a policy nor bad TLS of the one who takes reports holds
+    them up, and none of it is counted"""
+    for habits in ({"starttls": "none"}, {"certificate": "expired"},
+                   {"starttls": "garbage"}, {"starttls": "454"}):
+        world.reset()
+        box = mailbox(world, **habits)
+        world.policy("rua.test", "enforce", "mx.rua.test")
+        sent_yesterday(world, "mailto:tls@rua.test")
+        report(world)
+        arrived(box)
+        equal(counted(world), [], f"counted with {habits}")
+
+
+def signing_key():
+    """A key that Exim signs with; its DNS record."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with open(KEY, "wb") as out:
+        out.write(key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption()))
+    os.chown(KEY, pwd.getpwnam(USER).pw_uid, 0)
+    os.chmod(KEY, 0o400)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER,
+        serialization.PublicFormat.SubjectPublicKeyInfo)
+    return b"v=DKIM1; k=rsa; s=tlsrpt; p=" + base64.b64encode(public)
+
+
+@case
+def signed(world):
+    """reports: the mail has a DKIM signature of the contact's domain that is
+    valid and covers both fields of RFC 8460"""
+    record = signing_key()
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test",
+                   macros={**BY_MAIL, "MTA_STS_TLSRPT_KEY": KEY})
+    report(world)
+    mail, = arrived(box)
+    asked = []
+
+    def dns(name, **_):
+        asked.append(name)
+        return record
+    assert dkim.verify(mail.raw, dnsfunc=dns, tlsrpt="strict"), \
+        "the signature is not valid"
+    equal(asked, [b"tlsrpt._domainkey.sender.test."], "key")
+    fields = re.sub(r"\s", "", mail.message["DKIM-Signature"])
+    tags = dict(tag.partition("=")[::2] for tag in fields.split(";") if tag)
+    covered = tags["h"].lower().split(":")
+    for field in ("tls-report-domain", "tls-report-submitter", "from"):
+        assert field in covered, f"{field} is not among {covered}"
+    lacks(tags, "l", "tags")
+    broken = mail.raw.replace(b"TLS-Report-Domain: enforce.test",
+                              b"TLS-Report-Domain: enforcf.test")
+    assert not dkim.verify(broken, dnsfunc=dns), "a changed field is valid"
+
+
+@case
+def not_without_signature(world):
+    """reports: where the key cannot be read the report waits rather than going
+    unsigned"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test",
+                   macros={**BY_MAIL, "MTA_STS_TLSRPT_KEY": "/etc/no.key"})
+    report(world)
+    eventually(lambda: any(" == tls@rua.test " in line
+                           for line in world.exim.mainlog()),
+               "deferred", 20)
+    equal(len(box.messages), 0, "mails")
+
+
+not_without_signature.panics = True
+
+
+# --- by HTTPS ------------------------------------------------------------------
+
+@case
+def by_https(world):
+    """reports: what was counted comes by HTTPS, from the unprivileged helper,
+    and where it is taken no mail is sent"""
+    box = mailbox(world)
+    host = report_host(world, status="201 Created")
+    sent_yesterday(world, "mailto:tls@rua.test",
+                   "https://reports.test/v1?a=b")
+    some(report(world), made=1, sent=1)
+    equal([request.line for request in host.requests],
+          ["POST /v1?a=b HTTP/1.1"], "request")
+    equal(host.requests[0].headers["content-type"], "application/tlsrpt+gzip",
+          "type")
+    told = parse_json(gzip.decompress(host.bodies[0]))
+    equal(told["policies"][0]["policy"]["policy-domain"], "enforce.test",
+          "domain")
+    equal(len(box.messages) + queued(), 0, "mails")
+    contains("\n".join(world.syslog.lines),
+             "enforce.test: report of " + day_before() +
+             " sent to https://reports.test/v1?a=b", "log")
+
+
+FAULTS = {
+    "redirect": {"status": "302 Found",
+                 "headers": {"Location": "https://other.test/"}},
+    "http-500": {"status": "500 Oops"},
+    "http-404": {"status": "404 No"},
+    "cert-expired": {"certificate": "expired"},
+}
+
+
+@case
+def https_fails(world):
+    """reports: where HTTPS fails the report goes by mail, and with no other
+    address it is tried again"""
+    other = report_host(world, "other.test")
+    for word, habits in FAULTS.items():
+        world.exim.reset()
+        other = report_host(world, "other.test")
+        box = mailbox(world)
+        report_host(world, **habits)
+        sent_yesterday(world, "https://reports.test/", "mailto:tls@rua.test")
+        some(report(world), sent=1, later=0)
+        arrived(box)
+        equal([(one["state"], one["word"]) for one in
+               job("enforce.test")["targets"]],
+              [("untried", word), ("took", "")], "targets")
+        equal(other.connections, 0, "redirect followed")
+        world.reset()
+
+
+@case
+def backing_off(world):
+    """reports: a report that nobody takes is tried again, ever later, for a
+    day (RFC 8460 5.5), and then given up"""
+    host = report_host(world, status="503 Busy")
+    sent_yesterday(world, "https://reports.test/")
+    begun = time.time()
+    some(report(world, code=1), made=1, sent=0, later=1)
+    waits = []
+    for tries in range(1, 8):
+        kept = job("enforce.test")
+        equal((kept["state"], kept["tries"], kept["word"]),
+              ("waiting", tries, "http-503"), "job")
+        waits.append(round((kept["next"] - kept["tried"]) / 60))
+        some(report(world), waiting=1, later=0)
+        equal(len(host.requests), tries, "requests before it is due")
+        change_job("enforce.test", next=int(begun) - 1)
+        report(world, code=1)
+    equal(waits, [15, 30, 60, 120, 240, 240, 240], "minutes between")
+    change_job("enforce.test", next=int(begun) - 1,
+               tried=int(begun) - DAY - 10)
+    some(report(world, code=1), failed=1, later=0)
+    some(report(world), failed=0, waiting=0, made=0)
+    equal(len(host.requests), 9, "requests")
+    host.status = "200 OK"
+    some(report(world), sent=0)
+    equal(job("enforce.test")["state"], "failed", "state")
+    contains("\n".join(world.syslog.lines), "given up", "log")
+
+
+@case(seconds=90)
+def slow_host(world):
+    """reports: a host that does not answer takes its half minute, and no
+    more"""
+    host = report_host(world, delay=60)
+    sent_yesterday(world, "https://reports.test/")
+    began = time.monotonic()
+    some(report(world, code=1), later=1)
+    assert 20 < time.monotonic() - began < 45, "time taken"
+    equal(job("enforce.test")["word"], "timeout", "word")
+    equal(len(host.requests), 1, "requests")
+
+
+# --- records that mean no good -------------------------------------------------
+
+@case
+def not_to_ourselves(world):
+    """reports: no record sends a report to this host, or into its network"""
+    for address in ("127.0.0.1", "10.1.2.3", "169.254.169.254"):
+        world.reset()
+        sent_yesterday(world, "https://reports.test/")
+        world.dns.put("reports.test", "A", address)
+        report(world, code=1)
+        equal(job("enforce.test")["word"], "address-refused", address)
+    for uri in ("https://127.0.0.1/", "https://[::1]/", "https://localhost/",
+                "http://reports.test/", "https://reports.test:8080/",
+                "https://user@reports.test/", "file:///etc/passwd",
+                "mailto:root@localhost"):
+        world.reset()
+        host = report_host(world)
+        sent_yesterday(world, uri)
+        some(report(world), made=0, sent=0)
+        equal(host.connections, 0, uri)
+
+
+HOSTILE = ("mailto:-oX@rua.test", "mailto:a%0d%0aBcc:b@rua.test",
+           "mailto:a%0aBcc%3Avictim@rua.test@rua.test",
+           "mailto:a@rua.test%2cb@rua.test", "mailto:a%20b@rua.test",
+           "mailto:|cat@rua.test", "mailto:$(id)@rua.test",
+           "mailto:%22a%22@rua.test", "mailto:/etc/passwd@rua.test",
+           "mailto:a@rua.test%00", "mailto:<a@rua.test>",
+           "mailto::include:/etc/passwd@rua.test")
+
+
+@case
+def hostile_addresses(world):
+    """reports: an address with anything in it that a header, a shell or Exim
+    could mind gets nothing"""
+    for uri in HOSTILE:
+        world.reset()
+        box = mailbox(world)
+        sent_yesterday(world, uri)
+        some(report(world), made=0, sent=0)
+        equal((len(box.messages), queued()), (0, 0), uri)
+
+
+@case
+def header_fields_of_a_uri(world):
+    """reports: what a mailto URI says besides its address is left out"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:a@rua.test?bcc=b@rua.test&subject=hello")
+    some(report(world), sent=1)
+    mail, = arrived(box)
+    equal(box.messages[0].recipients, ["a@rua.test"], "recipients")
+    equal(mail.message["Bcc"], None, "Bcc")
+
+
+@case
+def many_addresses(world):
+    """reports: of 50 addresses the first four count, and one gets the
+    report"""
+    box = mailbox(world)
+    sent_yesterday(world, *(f"mailto:a{number}@rua.test"
+                            for number in range(50)))
+    some(report(world), made=1, sent=1)
+    arrived(box)
+    equal(len(job("enforce.test")["targets"]), 4, "targets")
+
+
+@case
+def many_domains_at_one(world):
+    """reports: a host gets as many reports of a day as tlsrpt_per_target says,
+    whoever has written the records (RFC 8460 7)"""
+    box = mailbox(world)
+    world.configure(ON + "tlsrpt_per_target = 2\n", **BY_MAIL)
+    for number in range(4):
+        enforced(world, f"d{number}.test")
+        world.exim.send(f"bob@d{number}.test")
+        wants(world, f"d{number}.test", f"mailto:v{number}@rua.test")
+    a_day_passes()
+    some(report(world, code=1), made=4, sent=2, failed=2)
+    arrived(box, 2)
+    some(report(world), made=0, sent=0, failed=0)
+    equal(len(box.messages), 2, "mails")
+
+
+# --- who gets none -------------------------------------------------------------
+
+@case
+def nobody_asked(world):
+    """reports: a domain without a record, or with a wrong one, gets none; one
+    whose servers fail is asked again"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test")
+    world.dns.put("_smtp._tls.enforce.test", "TXT")
+    some(report(world), made=0, days=1)
+    world.reset()
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test")
+    world.dns.faults["_smtp._tls.enforce.test"] = "servfail"
+    some(report(world, code=1), made=1, later=1)
+    world.dns.faults.clear()
+    change_job("enforce.test", next=1)
+    some(report(world), sent=1)
+    arrived(box)
+
+
+@case
+def of_today_nothing(world):
+    """reports: a day that is not over is not reported, and one that is, is
+    once"""
+    box = mailbox(world)
+    world.configure(ON, **BY_MAIL)
+    enforced(world)
+    world.exim.send("bob@enforce.test")
+    wants(world, "enforce.test", "mailto:tls@rua.test")
+    some(report(world), made=0)
+    today = glob.glob(CACHE + "/reports/*.tdb")[0][-14:-4]
+    done = world.tool("report", "--day", today)
+    equal(done.returncode, 2, "--day of today")
+    a_day_passes()
+    some(report(world, "--day", day_before(2)), made=0)
+    some(report(world, "--day", day_before()), made=1, sent=1)
+    some(report(world), made=0, sent=0)
+    arrived(box)
+
+
+@case
+def success_and_exclusion(world):
+    """reports: tlsrpt_success = no leaves out who had no failure, and
+    tlsrpt_exclude whom it names; without a contact there is nothing"""
+    for conf, made in (("tlsrpt_success = no\n", 0), ("", 1),
+                       ("tlsrpt_exclude = *.test : enforce.test\n", 0)):
+        world.reset()
+        mailbox(world)
+        sent_yesterday(world, "mailto:tls@rua.test")
+        world.configure(ON + conf, **BY_MAIL)
+        some(report(world), made=made)
+    world.configure("", **BY_MAIL)
+    done = world.tool("report")
+    equal((done.returncode, done.stdout), (0, ""), "without a contact")
+    contains(done.stderr, "tlsrpt_contact is not set", "message")
+
+
+# --- looking without sending ------------------------------------------------------
+
+@case
+def dry_run(world):
+    """reports: --dry-run and --print show what would be sent, and change
+    nothing"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test")
+    done = world.tool("report", "--dry-run")
+    equal((done.returncode, done.stderr), (0, ""), "dry run")
+    equal(done.stdout.split(), [day_before(), "enforce.test", "1", "good,",
+                                "0", "failed", "->", "mailto:tls@rua.test"],
+          "line")
+    shown = json.loads(world.tool("report", "--dry-run", "--json").stdout)
+    printed = world.tool("report", "--print", "ENFORCE.test.")
+    equal(printed.returncode, 0, "print")
+    first = parse_json(printed.stdout.encode())
+    for one in (first, shown["report"]):
+        del one["report-id"]
+    equal(first, shown["report"], "reports")
+    equal(world.tool("report", "--print", "other.test").returncode, 1,
+          "nothing")
+    equal(os.path.exists(OUTBOX), False, "outbox")
+    report(world)
+    mail, = arrived(box)
+    printed = world.tool("report", "--print", "enforce.test", "--json")
+    equal(parse_json(printed.stdout.encode()), mail.report, "as it was sent")
+
+
+@case
+def random_delay(world):
+    """reports: without --spread they go out at random times of four hours
+    (RFC 8460 4.1)"""
+    world.configure(ON, **BY_MAIL)
+    for number in range(4):
+        enforced(world, f"d{number}.test")
+        world.exim.send(f"bob@d{number}.test")
+        wants(world, f"d{number}.test", "mailto:v@rua.test")
+    a_day_passes()
+    began = time.time()
+    done = world.tool("report", "--json")
+    equal(json.loads(done.stdout)["made"], 4, "made")
+    delays = {job(f"d{number}.test")["next"] - began for number in range(4)}
+    assert len(delays) > 1, delays
+    assert all(-2 < delay <= 4 * 3600 + 10 for delay in delays), delays
+
+
+@case
+def old_days(world):
+    """reports: after ten days counters and reports are forgotten"""
+    sent_yesterday(world, "mailto:tls@rua.test")
+    mailbox(world)
+    report(world)
+    old = day_before(11)
+    os.rename(f"{CACHE}/reports/{day_before()}.tdb",
+              f"{CACHE}/reports/{old}.tdb")
+    os.rename(f"{OUTBOX}/{day_before()}", f"{OUTBOX}/{old}")
+    some(report(world), made=0, trouble=0)
+    equal(glob.glob(CACHE + "/reports/2*") + glob.glob(OUTBOX + "/*"), [],
+          "left")
+
+
+# --- whose clock ---------------------------------------------------------------
+
+@case
+def another_time_zone(world):
+    """reports: a day is one of UTC, whatever this host's time zone is"""
+    world.configure(ON, **BY_MAIL)
+    mailbox(world)
+    enforced(world)
+    world.exim.send("bob@enforce.test")
+    wants(world, "enforce.test", "mailto:tls@rua.test")
+    os.rename(glob.glob(CACHE + "/reports/*.tdb")[0],
+              CACHE + "/reports/2031-03-01.tdb")
+
+    def made(when, zone):
+        done = run_as("root", "/usr/bin/env", "TZ=" + zone,
+                      "/usr/bin/faketime", "-f", when, TOOL, "report",
+                      "--json", "--spread", "0")
+        return json.loads(done.stdout)["made"]
+    # faketime takes its times as ones of the zone.
+    equal(made("@2031-03-02 13:58:30", "Etc/GMT-14"), 0, "23:58:30 UTC")
+    equal(made("@2031-03-01 11:58:30", "Etc/GMT+12"), 0, "23:58:30 UTC")
+    equal(made("@2031-03-02 14:02:00", "Etc/GMT-14"), 1, "00:02 UTC")
+
+
+# --- two sites ------------------------------------------------------------------
+
+@case
+def not_counted_again(world):
+    """reports: a report that cannot be delivered, and the bounce that comes of
+    it, lead to no report"""
+    box = mailbox(world, rcpt="550 no such user")
+    world.policy("rua.test", "enforce", "mx.rua.test")
+    sent_yesterday(world, "mailto:tls@rua.test")
+    report(world)
+    eventually(lambda: any(" ** tls@rua.test" in line
+                           for line in world.exim.mainlog()), "bounced", 20)
+    eventually(lambda: not world.exim.waiting(), "the bounce is delivered",
+               20)
+    equal(len(box.messages), 0, "mails")
+    equal(totals(counted(world)), [], "counted")
