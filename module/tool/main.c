@@ -142,8 +142,7 @@ static const struct command commands[] = {
 	    "Returns at once, prints nothing, and exits with 0.", 0, 1, 2, true,
 	    cmd_prefetch },
 	{ "event",
-	    "NAME DATA ERRNO DOMAIN HOST ADDRESS "
-	    "\"MODE|SIP|CV|DANE|CIPHER|SNI|VERIFY|MESSAGE|SENDER|HOSTS|TLSA|CERT\"",
+	    "NAME DATA ERRNO DOMAIN HOST ADDRESS \"MODE|SIP|...\"",
 	    "for Exim: tell of a delivery",
 	    "Prints nothing, and exits with 0.", 0, 7, 7, true, cmd_event },
 	{ "claim", "MESSAGE-ID MAIL",

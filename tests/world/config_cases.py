@@ -108,6 +108,9 @@ MACROS = (
     ({"MTA_STS_USUALLY_REQUIRE_TLS": "*"}, nothing),
     ({"MTA_STS_USUALLY_AVOID_TLS": "*"}, nothing),
     ({"MTA_STS_REPORT_ALL": "yes"}, nothing),
+    ({"MTA_STS_TLSRPT_CONTACT": "tls-reports@sender.test",
+      "MTA_STS_TLSRPT_SELECTOR": "s2",
+      "MTA_STS_TLSRPT_KEY": KEY + ".pem"}, nothing),
 )
 GNUTLS_CIPHERS = "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 OPENSSL_CIPHERS = "ECDHE+AESGCM"
@@ -169,7 +172,8 @@ def each_macro_has_a_case(world):
     for macros, _ in MACROS:
         known |= set(macros)
     found = set()
-    for name in ("main", "site", "transports", "routers"):
+    for name in ("main", "site", "transports", "routers", "report-router",
+                 "report-smtp"):
         with open(f"{INSTALLED}/mta-sts.{name}", encoding="utf-8") as text:
             found |= set(re.findall(r"^\.ifn?def (MTA_STS_\w+)", text.read(),
                                     re.M))
@@ -310,7 +314,8 @@ def manual_explains_each_line(world):
     every guard"""
     page, recipe = recipe_of_the_manual(world)
     for name, place in (("routers", recipe), ("transports", recipe),
-                        ("acl", recipe), ("site", page), ("main", page)):
+                        ("acl", recipe), ("site", page), ("main", page),
+                        ("report-router", page), ("report-smtp", page)):
         with open(f"{INSTALLED}/mta-sts.{name}", encoding="utf-8") as text:
             whole = text.read().replace("\\\n", "")
         # "set", "hosts" and "domains" of an ACL are words of its text.
