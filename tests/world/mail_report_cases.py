@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually, lacks
 from parts.exim import CACHE, USER, run_as
+from parts.site import Site
 from parts.tlsrpt import Mail, parse_json
 from parts.webserver import HEAD_MAX, PolicyHost, Request
 from report_cases import CONTACT, ON, counted, totals
@@ -158,7 +159,7 @@ def by_mail(world):
     mail, = arrived(box)
     equal(box.messages[0].sender, CONTACT, "envelope sender")
     equal(box.messages[0].recipients, ["tls@rua.test"], "recipients")
-    equal(mail.message["To"], "<tls@rua.test>", "To")
+    equal(mail.message["To"], "tls@rua.test", "To")
     equal(mail.message["From"].addresses[0].addr_spec, CONTACT, "From")
     equal(mail.message["From"].addresses[0].display_name, 'A "B" C', "name")
     equal(mail.domain, "enforce.test", "domain")
@@ -592,6 +593,75 @@ def another_time_zone(world):
 
 
 # --- two sites ------------------------------------------------------------------
+
+def site(world, name, address):
+    """A mail site that wants reports and sends some."""
+    one = Site(world.exim.source, "mx." + name, address, world.certs)
+    world._servers.append(one)  # pylint: disable=protected-access
+    contact = "tls-reports@" + name
+    one.configure(f"tlsrpt_contact = {contact}\n",
+                  SITE_LOCAL_DOMAINS=name, MTA_STS_TLSRPT_CONTACT=contact)
+    world.dns.put("mx." + name, "A", address)
+    world.mx(name, "mx." + name)
+    world.policy(name, "enforce", "mx." + name)
+    wants(world, name, "mailto:" + contact)
+    one.up()
+    return one
+
+
+def mails_at(one):
+    """The reports in the site's mailbox for them."""
+    text = ""
+    for path in one.files("/var/mail/all"):
+        with open(one.path(path), encoding="latin-1", newline="") as box:
+            text += box.read()
+    parts = re.split(r"(?m)^From \S+ .*\n", text)[1:]
+    return [Mail(part.replace("\n", "\r\n")) for part in parts
+            if "TLS-Report-Domain:" in part]
+
+
+def ages(one):
+    """The site's counters are of yesterday; how many days it had."""
+    names = one.files(CACHE + "/reports/*.tdb")
+    new = [name for name in names if day_before(0) in name]
+    for name in new:
+        os.rename(one.path(name), one.path(
+            f"{CACHE}/reports/{day_before()}.tdb"))
+    return len(new)
+
+
+@case(seconds=120)
+def two_sites(world):
+    """reports: two sites that report about each other come to rest"""
+    sites = [site(world, "a.test", "203.0.114.21"),
+             site(world, "b.test", "203.0.114.22")]
+    names = ["a.test", "b.test"]
+    eventually(lambda: all("daemon started" in "".join(one.mainlog())
+                           for one in sites), "daemons", 20)
+    for one, mine, other in zip(sites, names, reversed(names)):
+        one.send("alice@" + mine, "bob@" + other)
+        one.wait_idle(lambda one=one: "=> bob@" in "\n".join(one.mainlog()),
+                      "mail to the other")
+    equal([ages(one) for one in sites], [1, 1], "days counted")
+    for one in sites:
+        done = one.run(TOOL, "report", "--json", "--spread", "0")
+        some(json.loads(done.stdout), made=1, sent=1, exit=0)
+    for one, mine, other in zip(sites, names, reversed(names)):
+        one.wait_idle(lambda one=one: len(mails_at(one)) == 1, "a report")
+        mail, = mails_at(one)
+        equal((mail.domain, mail.report["contact-info"]),
+              (mine, "tls-reports@" + other), "report")
+        equal(mail.report["policies"][0]["summary"],
+              {"total-successful-session-count": 1,
+               "total-failure-session-count": 0}, "summary")
+        contains("\n".join(one.mainlog()), "X=TLS", "TLS")
+    # Each has sent a mail to the other since; nothing is counted of it.
+    equal([ages(one) for one in sites], [0, 0], "days counted")
+    for one in sites:
+        done = one.run(TOOL, "report", "--json", "--spread", "0")
+        some(json.loads(done.stdout), made=0, sent=0, waiting=0)
+    equal([len(mails_at(one)) for one in sites], [1, 1], "reports")
+
 
 @case
 def not_counted_again(world):
