@@ -128,6 +128,11 @@ $(B)/tests/tool/%: $(B)/tests/tool/%.o $(call obj,$(core))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
+# What a test loads into the tool to kill it at a step of its choice.
+$(B)/tests/kill/steps.so: $(B)/tests/kill/steps.o
+	$(call say,LINK)
+	$(Q)$(CC) -shared $(LINK_HARD) $(LDFLAGS) -o $@ $^ -ldl
+
 $(B)/tests/corpus/probe: $(B)/tests/corpus/probe.o $(call obj,$(core))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
@@ -175,7 +180,7 @@ unit_bin := $(patsubst %.c,$(B)/%,$(units) \
 # What the test world needs.
 world-bin: all $(patsubst %.c,$(B)/%,$(wildcard tests/world/*.c))
 
-unit-bin: $(unit_bin) $(B)/tests/corpus/probe
+unit-bin: $(unit_bin) $(B)/tests/corpus/probe $(B)/tests/kill/steps.so
 
 fuzz-bin: $(patsubst %.c,$(B)/%,$(filter-out %/fuzz_main.c, \
 	$(wildcard tests/fuzz/fuzz_*.c)))

@@ -3,6 +3,7 @@
 4.4, 5), by mail or HTTPS, once, and to nobody else."""
 
 import base64
+import contextlib
 import datetime
 import glob
 import gzip
@@ -10,6 +11,9 @@ import json
 import os
 import pwd
 import re
+import shutil
+import struct
+import subprocess
 import time
 
 import dkim
@@ -18,10 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually, lacks
-from parts.exim import CACHE, USER, run_as
+from parts.exim import CACHE, MAINLOG, USER, run_as
 from parts.site import Site
 from parts.tlsrpt import Mail, parse_json
 from parts.webserver import HEAD_MAX, PolicyHost, Request
+from parts.world import SOURCE
 from report_cases import CONTACT, ON, counted, totals
 
 OUTBOX = CACHE + "/reports/outbox"
@@ -677,3 +682,110 @@ def not_counted_again(world):
                20)
     equal(len(box.messages), 0, "mails")
     equal(totals(counted(world)), [], "counted")
+
+
+# --- killed at every step ------------------------------------------------------
+
+STEPS = os.path.join(SOURCE, os.environ.get("MTA_STS_BUILD", "build"),
+                     "tests/kill/steps.so")
+COUNT = "/tmp/steps"
+
+
+def kill_at(step, alone=False):
+    """Runs a report that is killed just before that step (0: never).  Whether
+    it came so far, and how many steps it made."""
+    with open(COUNT, "wb") as out:
+        out.write(b"\0" * 8)
+    env = {"LD_PRELOAD": STEPS, "STEPS_FILE": COUNT, "STEPS_KILL": str(step)}
+    if alone:
+        env["STEPS_ALONE"] = "yes"
+    done = subprocess.run([TOOL, "report", "--spread", "0"], env=env, cwd="/",
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          start_new_session=True, timeout=60, check=False)
+    with open(COUNT, "rb") as text:
+        made = struct.unpack("=I", text.read(4))[0]
+    return made >= step > 0, made, done
+
+
+def runs(program):
+    """Whether a process of that program is there."""
+    for pid in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(pid + "/exe").endswith(program):
+                return True
+    return False
+
+
+def report_to_the_end(world):
+    """Runs reports until nothing is left to do, in whatever state they are."""
+    eventually(lambda: not runs("/mta-sts") and not runs("/mta-sts-fetch"),
+               "what was killed is gone", 20)
+    report(world)
+    eventually(lambda: not runs("/exim4") and not queued(), "delivered", 20)
+
+
+def two_wishes(world):
+    """A domain that wants a mail, and one that wants a POST."""
+    world.configure(ON, **BY_MAIL)
+    box, host = mailbox(world), report_host(world)
+    for name, uri in (("m.test", "mailto:tls@rua.test"),
+                      ("h.test", "https://reports.test/")):
+        enforced(world, name)
+        world.exim.send("bob@" + name)
+        wants(world, name, uri)
+    a_day_passes()
+    return box, host
+
+
+def was_trying(domain):
+    with contextlib.suppress(FileNotFoundError):
+        return job(domain)["targets"][0]["state"] == "trying"
+    return False
+
+
+def killed_everywhere(world, alone, stride):
+    box, host = two_wishes(world)
+    again = copies = reached = 0
+    step = 1
+    while True:
+        shutil.rmtree(OUTBOX, ignore_errors=True)
+        box.messages.clear()
+        host.bodies.clear()
+        killed, _, _ = kill_at(step, alone)
+        if not killed:
+            break
+        reached += 1
+        perhaps = was_trying("h.test")
+        report_to_the_end(world)
+        seen = [Mail(message.text) for message in box.messages]
+        equal([mail.domain for mail in seen], ["m.test"], f"mails, {step}")
+        assert host.bodies, f"no POST when killed at step {step}"
+        equal(len(set(host.bodies)), 1, f"different POSTs, {step}")
+        # A host cannot be asked whether it had one before: twice only where
+        # nobody knows.
+        copies += len(host.bodies) - 1
+        assert len(host.bodies) <= (2 if perhaps else 1), f"POSTs, {step}"
+        again += "blackhole" in "\n".join(world.exim.mainlog())
+        equal([job(name)["state"] for name in ("m.test", "h.test")],
+              ["sent", "sent"], f"states, {step}")
+        os.unlink(MAINLOG)
+        step += stride
+    print(f"#   {reached} steps; {again} copies of a mail held back by "
+          f"Exim, {copies} of a POST")
+    assert reached * stride > 40, f"only {reached} steps"
+    return again
+
+
+@case(seconds=240)
+def killed_together(world):
+    """reports: kill -9 of all its processes, at whatever step of sending, loses
+    no report, and sends no mail twice"""
+    again = killed_everywhere(world, False, 1)
+    assert again > 0, "no step at which Exim had the mail already"
+
+
+@case(seconds=240)
+def killed_alone(world):
+    """reports: kill -9 of one of its processes, at whatever step of sending,
+    loses no report, and sends no mail twice"""
+    killed_everywhere(world, True, 4)
