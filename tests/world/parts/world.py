@@ -60,6 +60,8 @@ class World:
         self.dns.reset()
         self.syslog.lines.clear()
         self.exim.reset()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("/etc/exim4/mta-sts.exceptions")
         self.configure()
 
     def configure(self, tool_conf="", **macros):
