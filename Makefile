@@ -224,7 +224,10 @@ lint:
 flags:
 	@printf '%s\n' $(STD) $(PATHS)
 
-asan:
+asan: asan-unit asan-world
+
+asan-unit:
+	tests/install-deps --asan
 	$(MAKE) B=build/asan CC=clang FORTIFY=no LDFLAGS= CFLAGS="-O1 -g" \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit-bin
 	MTA_STS_BUILD=build/asan tests/run unit
