@@ -281,7 +281,7 @@ torture-bin: $(B)/tests/torture/memory \
     $(patsubst tests/unit/%.c,$(B)/tests/torture/%, \
 	$(filter-out %/test_cache_faults.c,$(units)))
 
-.PHONY: asan-world fuzz fuzz-bin soak torture torture-bin
+.PHONY: asan-unit asan-world fuzz fuzz-bin soak torture torture-bin
 
 # --- install -------------------------------------------------------------------
 fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl \
