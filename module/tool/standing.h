@@ -5,6 +5,7 @@
 
 #include "exim_seen.h"
 #include "print.h"
+#include "report_seen.h"
 #include "survey.h"
 
 #define EXCEPTIONS_SHOWN 5
@@ -30,6 +31,7 @@ struct standing {
 	json_t *refresh; /* NULL: never */
 	int64_t refreshed_at;
 	struct exim_seen exim;
+	struct report_seen reports;
 	unsigned config_errors;
 	unsigned exceptions;
 	unsigned exception_errors;

@@ -157,6 +157,36 @@ print_next(const struct survey *v)
 	}
 }
 
+static void
+print_report_day(const char *name, const struct report_day *d)
+{
+	(void)printf("    %-9s %" PRIu64 " sessions with %" PRIu64
+		     " domains, %" PRIu64 " failed\n",
+	    name, d->success + d->failure, d->domains, d->failure);
+}
+
+static void
+print_reports(const struct standing *s)
+{
+	const struct report_seen *r = &s->reports;
+	char when[PRINT_RELATIVE_MAX];
+
+	if (!r->on) {
+		(void)puts("TLS reports: off");
+		return;
+	}
+	(void)printf("TLS reports: %" PRIu64 " sent, %" PRIu64
+		     " given up, %" PRIu64 " waiting",
+	    r->jobs[JOB_SENT], r->jobs[JOB_FAILED], r->jobs[JOB_WAITING]);
+	if (r->next != 0) {
+		print_relative(r->next, s->survey.now, when);
+		(void)printf(", the next one is due %s", when);
+	}
+	(void)puts(r->late ? "; ALERT: mta-sts report has not run" : "");
+	print_report_day("today", &r->today);
+	print_report_day("yesterday", &r->yesterday);
+}
+
 int
 standing_print(const struct standing *s)
 {
@@ -168,6 +198,7 @@ standing_print(const struct standing *s)
 	print_policies(&s->survey);
 	print_failures(&s->survey);
 	print_next(&s->survey);
+	print_reports(s);
 	return s->check == STS_DAMAGED ? EXIT_TROUBLE : EXIT_DONE;
 }
 
@@ -275,6 +306,35 @@ add_policies(struct object *to, const struct survey *v)
 	add_list(to, "next", &v->next);
 }
 
+static void
+add_report_day(struct object *to, const char *key, const struct report_day *d)
+{
+	struct object o = object_new();
+
+	object_number(&o, "domains", (int64_t)d->domains);
+	object_number(&o, "success", (int64_t)d->success);
+	object_number(&o, "failure", (int64_t)d->failure);
+	add_object(to, key, &o);
+}
+
+static void
+add_reports(struct object *to, const struct report_seen *r)
+{
+	struct object o = object_new();
+
+	object_bool(&o, "on", r->on);
+	if (r->on) {
+		add_report_day(&o, "today", &r->today);
+		add_report_day(&o, "yesterday", &r->yesterday);
+		for (unsigned i = 0; i <= JOB_UNWANTED; i++)
+			object_number(&o, job_state_name((enum job_state)i),
+			    (int64_t)r->jobs[i]);
+		object_time(&o, "next", r->next);
+		object_bool(&o, "late", r->late);
+	}
+	add_object(to, "reports", &o);
+}
+
 int
 standing_json(const struct standing *s)
 {
@@ -294,6 +354,7 @@ standing_json(const struct standing *s)
 		object_add(&o, "refresh", json_incref(s->refresh));
 	}
 	add_policies(&o, &s->survey);
+	add_reports(&o, &s->reports);
 	return tool_worse(object_print(&o),
 	    s->check == STS_DAMAGED ? EXIT_TROUBLE : EXIT_DONE);
 }

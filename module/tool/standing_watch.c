@@ -15,14 +15,14 @@ enum level {
 	LEVEL_UNKNOWN
 };
 
-struct verdict {
+struct judgement {
 	enum level level;
 	struct text text;
 	char room[400];
 };
 
 static void __attribute__((format(printf, 3, 4)))
-find_fault(struct verdict *v, enum level level, const char *format, ...)
+find_fault(struct judgement *v, enum level level, const char *format, ...)
 {
 	char buf[300];
 	va_list ap;
@@ -36,7 +36,7 @@ find_fault(struct verdict *v, enum level level, const char *format, ...)
 }
 
 static void
-judge_cache(const struct standing *s, struct verdict *v)
+judge_cache(const struct standing *s, struct judgement *v)
 {
 	const struct survey *n = &s->survey;
 
@@ -65,7 +65,7 @@ judge_cache(const struct standing *s, struct verdict *v)
 }
 
 static void
-judge_rest(const struct standing *s, struct verdict *v)
+judge_rest(const struct standing *s, struct judgement *v)
 {
 	if (s->config_errors > 0)
 		find_fault(v, LEVEL_WARNING, "%u errors in mta-sts.conf",
@@ -80,6 +80,8 @@ judge_rest(const struct standing *s, struct verdict *v)
 		find_fault(v, LEVEL_WARNING, "not active in Exim");
 	if (s->exim.path == NULL)
 		find_fault(v, LEVEL_WARNING, "no Exim found");
+	if (s->reports.late)
+		find_fault(v, LEVEL_WARNING, "TLS reports are not made");
 }
 
 static void
@@ -102,7 +104,7 @@ standing_check(const struct standing *s)
 {
 	static const char *const names[] = { "OK", "WARNING", "CRITICAL",
 		"UNKNOWN" };
-	struct verdict v = { .level = LEVEL_OK };
+	struct judgement v = { .level = LEVEL_OK };
 	bool known = s->trouble.status == STS_OK;
 
 	text_init(&v.text, v.room, sizeof v.room);
@@ -189,6 +191,24 @@ print_refresh(const struct standing *s)
 }
 
 static void
+print_reports(const struct report_seen *r)
+{
+	if (!r->on)
+		return;
+	metric("reports", "TLS reports of the days that are kept.");
+	for (unsigned i = 0; i <= JOB_UNWANTED; i++)
+		(void)printf("mta_sts_reports{state=\"%s\"} %" PRIu64 "\n",
+		    job_state_name((enum job_state)i), r->jobs[i]);
+	metric("report_sessions", "Sessions counted today (UTC).");
+	(void)printf("mta_sts_report_sessions{result=\"success\"} %" PRIu64
+		     "\nmta_sts_report_sessions{result=\"failure\"} %" PRIu64
+		     "\n",
+	    r->today.success, r->today.failure);
+	gauge("reports_late", "Whether no reports were made of a day.",
+	    r->late);
+}
+
+static void
 print_rest(const struct standing *s)
 {
 	const struct exim_seen *x = &s->exim;
@@ -233,5 +253,6 @@ standing_prometheus(const struct standing *s)
 		    s->check == STS_OK);
 	print_policies(&s->survey);
 	print_refresh(s);
+	print_reports(&s->reports);
 	return EXIT_DONE;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "../lookup/exceptions.h"
 #include "../store/cache.h"
@@ -126,6 +127,7 @@ cmd_status(struct tool *t, int argc, char *const argv[])
 	look_at_config(t, &s);
 	look_at_exceptions(t, &s);
 	exim_look(t, &s.exim);
+	report_look(t, time(NULL), &s.reports);
 	code = tell(t, &s);
 	json_decref(s.refresh);
 	return code;

@@ -573,6 +573,43 @@ def old_days(world):
           "left")
 
 
+def status(world, *arguments):
+    return world.tool("status", *arguments).stdout
+
+
+@case
+def shown_by_status(world):
+    """reports: mta-sts status shows what was counted, what was sent, and that
+    nobody makes reports"""
+    contains(status(world), "TLS reports: off\n", "without a contact")
+    host = report_host(world, status="503 Busy")
+    sent_yesterday(world, "https://reports.test/")
+    contains(status(world), "TLS reports: 0 sent, 0 given up, 0 waiting",
+             "before")
+    contains(status(world), "yesterday 1 sessions with 1 domains, 0 failed",
+             "counters")
+    report(world, code=1)
+    text = status(world)
+    contains(text, "0 sent, 0 given up, 1 waiting, the next one is due in 1",
+             "waiting")
+    lacks(text, "ALERT: mta-sts report", "in time")
+    host.status = "200 OK"
+    change_job("enforce.test", next=1)
+    report(world)
+    told = json.loads(status(world, "--json"))["reports"]
+    equal((told["on"], told["sent"], told["waiting"], told["late"],
+           told["yesterday"]),
+          (True, 1, 0, False, {"domains": 1, "success": 1, "failure": 0}),
+          "json")
+    metrics = status(world, "--prometheus")
+    contains(metrics, 'mta_sts_reports{state="sent"} 1\n', "metrics")
+    shutil.rmtree(OUTBOX)
+    os.rename(f"{CACHE}/reports/{day_before()}.tdb",
+              f"{CACHE}/reports/{day_before(2)}.tdb")
+    contains(status(world), "ALERT: mta-sts report has not run", "late")
+    contains(status(world, "--check"), "TLS reports are not made", "check")
+
+
 # --- whose clock ---------------------------------------------------------------
 
 @case
