@@ -109,12 +109,14 @@ static const struct row {
 	    "tlsrpt_contact = tls-reports+x@out.example.org\n"
 	    "tlsrpt_org = Example, Inc.\ntlsrpt_success = no\n"
 	    "tlsrpt_exclude = *.a.test : b.test\n"
-	    "tlsrpt_include_sending_ip = no\ntlsrpt_include_reason = no\n",
+	    "tlsrpt_include_sending_ip = no\ntlsrpt_include_reason = no\n"
+	    "tlsrpt_per_target = 1000000\ntlsrpt_sendmail = /bin/true\n",
 	    "tlsrpt=both:/run/t.sock\n"
 	    "tlsrpt_contact=tls-reports+x@out.example.org\n"
 	    "tlsrpt_org=Example, Inc.\ntlsrpt_success=no\n"
 	    "tlsrpt_exclude=*.a.test : b.test\n"
-	    "tlsrpt_include_sending_ip=no\ntlsrpt_include_reason=no\n" },
+	    "tlsrpt_include_sending_ip=no\ntlsrpt_include_reason=no\n"
+	    "tlsrpt_per_target=1000000\ntlsrpt_sendmail=/bin/true\n" },
 	{ "reports to nobody", "tlsrpt = off\n", "tlsrpt=off\n" },
 	{ "reports to a socket", "tlsrpt = socket:/a\n",
 	    "tlsrpt=socket:/a\n" },
@@ -140,6 +142,9 @@ is_read(void **state)
 #define NOT_A_TIME(key, value) \
 	"1: " key ": \"" value "\" is not a time such as 90s, 5m, 2h, 1d\n"
 
+#define NOT_A_COUNT(value)               \
+	"1: tlsrpt_per_target: \"" value \
+	"\" is not a number from 1 to 1000000\n"
 #define NOT_A_SINK(value) \
 	"1: tlsrpt: \"" value "\" is not off, db, socket:/PATH or both:/PATH\n"
 #define NOT_A_CONTACT(value)          \
@@ -182,6 +187,16 @@ static const struct row bad_rows[] = {
 	    "1: dns_failure: \"yes\" is neither deliver nor defer\n" },
 	{ "another log", "log = debug\n",
 	    "1: log: \"debug\" is not none, policy or all\n" },
+	{ "no report to a host", "tlsrpt_per_target = 0\n",
+	    NOT_A_COUNT("0") },
+	{ "too many", "tlsrpt_per_target = 1000001\n",
+	    NOT_A_COUNT("1000001") },
+	{ "far too many", "tlsrpt_per_target = 99999999999999999999\n",
+	    NOT_A_COUNT("99999999999999999999") },
+	{ "a negative count", "tlsrpt_per_target = -1\n", NOT_A_COUNT("-1") },
+	{ "a count with a unit", "tlsrpt_per_target = 1k\n",
+	    NOT_A_COUNT("1k") },
+	{ "no count", "tlsrpt_per_target =\n", NOT_A_COUNT("") },
 	{ "another sink", "tlsrpt = yes\n", NOT_A_SINK("yes") },
 	{ "a sink without its socket", "tlsrpt = both\n",
 	    NOT_A_SINK("both") },
