@@ -52,7 +52,8 @@ static const struct {
 static const struct command commands[] = {
 	{ "query", "DOMAIN...", "look up the policy of domains",
 	    "Asks DNS and HTTPS where the cache does not know, as Exim does.\n"
-	    "Exit: 1 a DOMAIN is no domain, or DNS does not answer; 3 our trouble.",
+	    "Exit: 1 a DOMAIN is no domain, or DNS does not answer; 3 our "
+	    "trouble.",
 	    BIT(OPT_JSON) | BIT(OPT_NO_CACHE), 1, -1, false, cmd_query },
 	{ "match", "DOMAIN HOST", "whether mail for a domain may go to a host",
 	    "Prints match, mismatch, nopolicy or tempfail.\n"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* program.h - run one of the administrator's own programs, as whoever we are:
- * Exim, asked by root whether it likes its configuration, or given a mail.  child.h is for all
- * that a stranger has a hand in, and never runs anything as root. */
+ * Exim, asked by root whether it likes its configuration, or given a mail.
+ * child.h is for all that a stranger has a hand in, and never runs anything as
+ * root. */
 #ifndef PROGRAM_H
 #define PROGRAM_H
 

@@ -235,7 +235,8 @@ become_owner(struct tool *t)
 	if (geteuid() == 0 && uid == 0)
 		tool_say("%s belongs to root; it must belong to Exim's user",
 		    dir);
-	else if (geteuid() == 0 && (chdir("/") != 0 || !become_sender(uid, gid)))
+	else if (geteuid() == 0 &&
+	    (chdir("/") != 0 || !become_sender(uid, gid)))
 		tool_say("cannot become user %lu, group %lu",
 		    (unsigned long)uid, (unsigned long)gid);
 	else if (tool_lacks_permission(t))
@@ -317,7 +318,8 @@ cmd_report(struct tool *t, int argc, char *const argv[])
 	    (!config_seconds(spread, &m.spread) || m.spread > SPREAD_MAX))
 		return tool_usage(t, "--spread takes a time up to 1d");
 	if (tool_has(t, OPT_PRINT) && tool_has(t, OPT_DRY_RUN))
-		return tool_usage(t, "--print and --dry-run exclude each other");
+		return tool_usage(t,
+		    "--print and --dry-run exclude each other");
 	if (!tool_open(t))
 		return EXIT_TROUBLE;
 	if (t->config.tlsrpt.contact[0] == '\0') {

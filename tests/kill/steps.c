@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* steps.c - loaded into a program by LD_PRELOAD: kills it, as by kill -9, just
- * before the STEPS_KILL-th of the calls below, counted over all its processes in
- * the first bytes of STEPS_FILE.  What is killed is the process group, or with
- * STEPS_ALONE the one that makes the call.  Without STEPS_KILL it only counts.
- */
+ * before the STEPS_KILL-th of the calls below, counted over all its processes
+ * in the first bytes of STEPS_FILE.  What is killed is the process group, or
+ * with STEPS_ALONE the one that makes the call.  Without STEPS_KILL it only
+ * counts. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>

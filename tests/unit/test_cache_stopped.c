@@ -98,7 +98,7 @@ check_stopped(void **state)
 	assert_int_equal(s->alerts, 0);
 }
 
-/* --- for no longer than the look-up has -------------------------------------- */
+/* --- for no longer than the look-up has ----------------------------------- */
 
 #define LIMIT_MS 300
 #define LATE_MS 700 /* more, on a machine that has other work */

@@ -302,7 +302,7 @@ hold_the_file(struct fakes *f)
 /* Whatever is locked, the look-up ends a second after its two time limits, at
  * the latest. */
 static void
-one_that_is_stopped_in_the_cache_costs_the_time_limit_at_most(void **state)
+one_stopped_in_the_cache_costs_the_time_limit_at_most(void **state)
 {
 	struct fakes *f = *state;
 	int64_t began;
@@ -340,7 +340,7 @@ main(void)
 		flow_test(when_the_one_that_fetches_is_killed_another_does),
 		flow_test(one_that_is_stopped_holds_nobody_up_for_long),
 		flow_test(
-		    one_that_is_stopped_in_the_cache_costs_the_time_limit_at_most),
+		    one_stopped_in_the_cache_costs_the_time_limit_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,8 @@ is_told(const struct fakes *f)
 
 	(void)snprintf(line, sizeof line,
 	    "MTA-STS: example.com: cached value is of version %u, and this is "
-	    "version " OURS_TEXT "; asking anew, and deferring until it is replaced\n",
+	    "version " OURS_TEXT "; asking anew, and deferring until it is "
+	    "replaced\n",
 	    r->version);
 	assert_ptr_equal(strstr(fakes_log(), line), fakes_log());
 }

@@ -13,12 +13,12 @@ BEFORE = """
 void log_write(unsigned selector, int flags, const char *format, ...);
 void log_write(unsigned selector, int flags, const char *format, ...)
 {
-	va_list ap;
-	va_start(ap, format);
-	printf("%u %d ", selector, flags);
-	vprintf(format, ap);
-	puts("");
-	va_end(ap);
+    va_list ap;
+    va_start(ap, format);
+    printf("%u %d ", selector, flags);
+    vprintf(format, ap);
+    puts("");
+    va_end(ap);
 }
 """
 SINCE = """
@@ -27,12 +27,12 @@ int is_debug(const unsigned char *channels) { return 0; }
 void log_write(int flags, const char *format, ...);
 void log_write(int flags, const char *format, ...)
 {
-	va_list ap;
-	va_start(ap, format);
-	printf("%d ", flags);
-	vprintf(format, ap);
-	puts("");
-	va_end(ap);
+    va_list ap;
+    va_start(ap, format);
+    printf("%d ", flags);
+    vprintf(format, ap);
+    puts("");
+    va_end(ap);
 }
 """
 CALL = """
