@@ -138,10 +138,11 @@ add_base64(struct text *t, const unsigned char *p, size_t len)
 		    (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
 		    (left > 2 ? (unsigned)p[i + 2] : 0);
 
-		for (unsigned k = 0; k < 4; k++)
-			four[k] = k > left
-			    ? '='
-			    : digits[bits >> (18 - 6 * k) & 63];
+		for (unsigned k = 0; k < 4; k++) {
+			four[k] = '=';
+			if (k <= left)
+				four[k] = digits[bits >> (18 - 6 * k) & 63];
+		}
 		text_add_bytes(t, four, sizeof four);
 	}
 }

@@ -21,8 +21,19 @@ static const struct report_head head = { "", "tls@out.test", ID,
 	"\"end-datetime\":\"2023-11-14T23:59:59Z\"},"                 \
 	"\"contact-info\":\"tls@out.test\",\"report-id\":\"" ID "\"," \
 	"\"policies\":["
-#define SUMMARY(good, bad) AS_TEXT(good, bad)
-#define AS_TEXT(good, bad)                                       \
+#define DETAILS                                                           \
+	",\"failure-details\":[{\"result-type\":\"certificate-expired\"," \
+	"\"sending-mta-ip\":\"192.0.2.1\","                               \
+	"\"receiving-mx-hostname\":\"mx.a.test\","                        \
+	"\"receiving-mx-helo\":\"mx\",\"receiving-ip\":\"::1\","          \
+	"\"failed-session-count\":2},"                                    \
+	"{\"result-type\":\"sts-policy-fetch-error\","                    \
+	"\"failed-session-count\":1,"                                     \
+	"\"failure-reason-code\":\"http-404\"}]}]}"
+#define POLICY(type, domain)                         \
+	"{\"policy\":{\"policy-type\":\"" type "\"," \
+	"\"policy-domain\":\"" domain "\"},"
+#define SUMMARY(good, bad)                                       \
 	"\"summary\":{\"total-successful-session-count\":" #good \
 	",\"total-failure-session-count\":" #bad "}"
 
@@ -32,22 +43,6 @@ static const struct day_detail expired[] = {
 	    2 },
 	{ { RESULT_STS_POLICY_FETCH_ERROR, "", "", "", "", "http-404" }, 1 },
 };
-
-#define SAFE 9007199254740991
-#define TLSA                                     \
-	"{\"policy\":{\"policy-type\":\"tlsa\"," \
-	"\"policy-domain\":\"mx.a.test\"},"
-#define DETAILS                                        \
-	",\"failure-details\":["                       \
-	"{\"result-type\":\"certificate-expired\","    \
-	"\"sending-mta-ip\":\"192.0.2.1\","            \
-	"\"receiving-mx-hostname\":\"mx.a.test\","     \
-	"\"receiving-mx-helo\":\"mx\","                \
-	"\"receiving-ip\":\"::1\","                    \
-	"\"failed-session-count\":2},"                 \
-	"{\"result-type\":\"sts-policy-fetch-error\"," \
-	"\"failed-session-count\":1,"                  \
-	"\"failure-reason-code\":\"http-404\"}]"
 
 static const struct report_row {
 	const char *name;
@@ -73,12 +68,12 @@ static const struct report_row {
 	{ "details: what is absent is left out",
 	    { "a.test", { REPORT_TLSA, "mx.a.test", "", "" }, 1, 2, expired,
 		2 },
-	    BEGIN TLSA SUMMARY(1, 2) DETAILS "}]}" },
+	    BEGIN POLICY("tlsa", "mx.a.test") SUMMARY(1, 2) DETAILS },
 	{ "RFC 7493 2.2: no number that a double does not hold",
 	    { "a.test", { REPORT_NO_POLICY, "a.test", "", "" }, UINT64_MAX,
 		0, NULL, 0 },
-	    BEGIN "{\"policy\":{\"policy-type\":\"no-policy-found\","
-		  "\"policy-domain\":\"a.test\"}," SUMMARY(SAFE, 0) "}]}" },
+	    BEGIN POLICY("no-policy-found", "a.test")
+		SUMMARY(9007199254740991, 0) "}]}" },
 };
 
 static void
