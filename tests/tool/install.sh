@@ -54,7 +54,8 @@ is "nothing installed names one of Debian's places" "" "$(strays)"
 is "the tool looks where it was told" "/var/lib/exim/sts" \
     "$("$dest/opt/exim/sbin/mta-sts" config --config /dev/null |
         awk '$1 == "cache_dir" { print $2 }')"
-is "the timer's user and group are Exim's" "User=mail Group=daemon" \
+is "the timers' user and group are Exim's" \
+    "User=mail Group=daemon User=mail Group=daemon" \
     "$(grep -hE '^(User|Group)=' \
         "$dest"/opt/exim/lib/systemd/system/*.service | paste -sd ' ')"
 is "cron's is, too" mail \
