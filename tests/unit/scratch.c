@@ -65,8 +65,10 @@ begin_in(const char *where, void **state)
 	(void)snprintf(s->dir, sizeof s->dir, "%s/mta-sts.XXXXXX", where);
 	if (mkdtemp(s->dir) == NULL ||
 	    (geteuid() == 0 &&
-		chown(s->dir, SCRATCH_OWNER, SCRATCH_OWNER) != 0))
+		chown(s->dir, SCRATCH_OWNER, SCRATCH_OWNER) != 0)) {
+		free(s);
 		return -1;
+	}
 	s->cache = cache_new(s->dir, heard, s);
 	*state = s;
 	return s->cache == NULL ? -1 : 0;

@@ -77,7 +77,7 @@ fill_disk(const struct scratch *s)
 	if (fd < 0)
 		return false;
 	while (write(fd, zeros, sizeof zeros) > 0)
-		continue;
+		;
 	(void)close(fd);
 	return true;
 }

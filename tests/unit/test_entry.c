@@ -138,7 +138,6 @@ random_entry(char *mx, char *body)
 
 	e.trial.asked_at = random_time();
 	e.trial.outcome = scratch_random() % (STS_SYSTEM + 1);
-	e.trial.failing_since = random_time();
 	e.trial.failed_at = random_time();
 	e.trial.failing_since = random_time();
 	random_string(e.trial.failed_id, STS_ID_MAX, alnum);
