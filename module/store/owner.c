@@ -67,8 +67,8 @@ enum sts_status
 owner_enter(const char *dir, struct owner *o, struct sts_error *err)
 {
 	enum sts_status status;
-	uid_t uid;
-	gid_t gid;
+	uid_t uid = 0;
+	gid_t gid = 0;
 
 	o->euid = geteuid();
 	o->egid = getegid();

@@ -253,9 +253,8 @@ mend_locked(struct tdbfile *f, struct mending *m)
 	m->set_aside = c == TDB_DAMAGED;
 	/* Somebody may have set it aside, and then found the disk full. */
 	m->had_something = c == TDB_DAMAGED || exists(f, ".damaged");
-	if (m->set_aside && !set_aside(f))
-		m->error = errno;
-	else if (make_file(f, true, m) && !tdbopen_file(f))
+	if ((m->set_aside && !set_aside(f)) ||
+	    (make_file(f, true, m) && !tdbopen_file(f)))
 		m->error = errno;
 }
 
