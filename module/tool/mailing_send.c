@@ -23,7 +23,7 @@
 #include "mailing.h"
 #include "program.h"
 
-#define POST_SECONDS 30
+#define POST_SECONDS 30 /* or twice fetch_timeout, if that is less */
 #define SENDMAIL_SECONDS 60
 #define BACKOFF_FIRST 900 /* seconds; RFC 8460 5.5: exponential */
 #define BACKOFF_MAX 14400
@@ -107,6 +107,15 @@ mail(const struct mailing *m, const struct job *j, const char *to,
 	return status;
 }
 
+static int64_t
+post_deadline(const struct config *c)
+{
+	unsigned twice = 2 * c->fetch_timeout;
+
+	return clock_ms() +
+	    (int64_t)(twice < POST_SECONDS ? twice : POST_SECONDS) * 1000;
+}
+
 static enum sts_status
 post(const struct mailing *m, const char *url, const char *gz, size_t gz_len,
     struct sts_error *err)
@@ -119,7 +128,7 @@ post(const struct mailing *m, const char *url, const char *gz, size_t gz_len,
 		return STS_SYSTEM;
 	world_helper(&m->tool->config, &o);
 	status = post_report(&o, url, "application/tlsrpt+gzip", fd,
-	    clock_ms() + (int64_t)POST_SECONDS * 1000, err);
+	    post_deadline(&m->tool->config), err);
 	(void)close(fd);
 	return status;
 }
