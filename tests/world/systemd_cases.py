@@ -119,7 +119,7 @@ def systemd():
     try:
         cgroups = Cgroups()
         running = subprocess.Popen(
-            ["unshare", "-mpfC", "--mount-proc", "--kill-child", "--",
+            ["unshare", "-mpufC", "--mount-proc", "--kill-child", "--",
              "sh", "-ec", BEGIN, console.name], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=cgroups.enter)
