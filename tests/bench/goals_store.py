@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from measure import alternate, dlfunc, expand, program
+from measure import alternate, dlfunc, expand, peak, program
 from parts.exim import CACHE
 from place import DOMAINS, LARGE_TABLE, SMALL_TABLE, domain
 
@@ -30,11 +30,10 @@ def _timed(place, count, table):
 def _list_memory():
     """Largest resident size in KiB of `mta-sts list`, and its lines."""
     with tempfile.TemporaryFile() as out:
-        pid = subprocess.Popen(["/usr/sbin/mta-sts", "list"],
-                               stdout=out).pid
-        usage = os.wait4(pid, 0)[2]
+        largest, status = peak(["/usr/sbin/mta-sts", "list"], out)
+        assert status == 0, f"list: {status}"
         out.seek(0)
-        return usage.ru_maxrss, sum(1 for _ in out)
+        return largest, sum(1 for _ in out)
 
 
 def million(place):

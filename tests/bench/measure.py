@@ -54,20 +54,31 @@ def expand(lines):
     return lambda: run([EXIM, "-be"], source)
 
 
-def instructions(argv, lines=()):
-    """User instructions by callgrind."""
+def instructions(argv, lines=(), found=""):
+    """User instructions by callgrind; every line's answer holds `found`."""
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
          *argv], stdin=lines_file(lines), capture_output=True, text=True,
         timeout=600, check=False)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or not found:
+    count = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode != 0 or not count:
         raise RuntimeError(f"callgrind {argv}: {done.stderr}")
-    return int(found[1])
+    if found and done.stdout.count(found) != len(lines):
+        raise RuntimeError(f"not {found} every time: {done.stdout[:300]}")
+    return int(count[1])
 
 
-def exim_instructions(lines):
-    return instructions([PLAIN_EXIM, "-be"], lines)
+def exim_instructions(lines, found=""):
+    return instructions([PLAIN_EXIM, "-be"], lines, found)
+
+
+def peak(argv, stdout):
+    """KiB of the largest process, and the exit status.  Not by wait4() here: a
+    child is as large as we are until it is another program."""
+    done = subprocess.run([program("peak"), *argv], stdout=stdout,
+                          stderr=subprocess.PIPE, text=True, timeout=900,
+                          check=False)
+    return int(done.stderr.splitlines()[-1]), done.returncode
 
 
 def system_calls(lines):

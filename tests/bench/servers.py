@@ -25,7 +25,7 @@ UNBOUND = """server:
   trust-anchor-file: ""
   local-zone: "test." redirect
   local-data: "test. 60 A %s"
-  local-data: "test. 60 TXT v=STSv1;\\ id=20240101T000000;"
+  local-data: 'test. 60 TXT "v=STSv1; id=20240101T000000;"'
 """ % HOST
 
 NGINX = """daemon off;
