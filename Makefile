@@ -178,7 +178,8 @@ unit_bin := $(patsubst %.c,$(B)/%,$(units) \
 	$(wildcard tests/world/*.c tests/tool/*.c))
 
 # What the test world needs.
-world-bin: all $(patsubst %.c,$(B)/%,$(wildcard tests/world/*.c))
+world-bin: all $(patsubst %.c,$(B)/%,$(wildcard tests/world/*.c)) \
+    $(B)/tests/kill/steps.so
 
 unit-bin: $(unit_bin) $(B)/tests/corpus/probe $(B)/tests/kill/steps.so
 
@@ -204,7 +205,7 @@ bench: deps
 
 # The test world with the Exims of Debian 12, 13 and sid; half an hour.
 check-matrix: deps
-	$(MAKE) all $(B)/tests/world/age
+	$(MAKE) world-bin
 	tests/world/matrix
 	tests/world/matrix --one debian12-heavy debian13-heavy sid-heavy
 

@@ -48,9 +48,10 @@ class Site:
         """Where a file of the site is for us."""
         return f"/proc/{self._keeper.pid}/root{path}"
 
+    # -r, -w: in a chroot its root and directory, not the machine's.
     def run(self, *argv, stdin=""):
-        return run_as("root", "/usr/bin/nsenter", "-m", "-u", "-t",
-                      str(self._keeper.pid), "--", *argv, stdin=stdin)
+        return run_as("root", "/usr/bin/nsenter", "-m", "-u", "-r", "-w",
+                      "-t", str(self._keeper.pid), "--", *argv, stdin=stdin)
 
     def configure(self, tool_conf, **macros):
         pem = "/etc/exim4/host.pem"
@@ -77,8 +78,8 @@ class Site:
 
     def up(self):
         self._daemon = subprocess.Popen(
-            ["nsenter", "-m", "-u", "-t", str(self._keeper.pid), "--",
-             "/usr/sbin/exim4", "-bdf"], stdin=subprocess.DEVNULL)
+            ["nsenter", "-m", "-u", "-r", "-w", "-t", str(self._keeper.pid),
+             "--", "/usr/sbin/exim4", "-bdf"], stdin=subprocess.DEVNULL)
 
     def down(self):
         for process in (self._daemon, self._keeper):
