@@ -62,6 +62,13 @@ ran_number(const struct ran *r, const char *name)
 }
 
 int
+ran_unmet(const char *file, int line, const char *condition)
+{
+	print_error("%s:%d: %s\n", file, line, condition);
+	return 1;
+}
+
+int
 ran_apart(int (*f)(void))
 {
 	int status = -1;

@@ -40,14 +40,14 @@ long ran_number(const struct ran *r, const char *name);
  * f() in a process of its own, 0 if all is well. */
 int ran_apart(int (*f)(void));
 /* Within f(). */
-#define NEED(condition)                                                \
-	do {                                                           \
-		if (!(condition)) {                                    \
-			print_error("%s:%d: %s\n", __FILE__, __LINE__, \
-			    #condition);                               \
-			return 1;                                      \
-		}                                                      \
+#define NEED(condition)                                      \
+	do {                                                 \
+		if (!(condition))                            \
+			return ran_unmet(__FILE__, __LINE__, \
+			    #condition);                     \
 	} while (0)
+/* Says so; 1. */
+int ran_unmet(const char *file, int line, const char *condition);
 
 /* Set-up and teardown: no descriptor and no child may be left. */
 int ran_before(void **state);

@@ -236,34 +236,40 @@ struct killed {
 	unsigned perhaps[VICTIMS]; /* ... and of one begun */
 };
 
+/* A policy that comes and goes. */
+static int
+write_for_a_moment(struct cache *c, unsigned n, const struct entry *e)
+{
+	char domain[32];
+
+	(void)snprintf(domain, sizeof domain, "t%u.example", n);
+	NEED(cache_put(c, domain, e, NULL) == STS_OK);
+	NEED(cache_delete(c, domain, NULL) == STS_OK);
+	return 0;
+}
+
 /* Writes without end, and notes what the cache said it had kept. */
 static int
 write_until_killed(void *arg)
 {
 	struct killed *k = arg;
+	struct cache *c = k->s->cache;
 
-	srand(k->round);
+	srandom(k->round);
 	for (unsigned n = 1;; n++) {
-		unsigned i = (unsigned)rand() % VICTIMS;
+		unsigned i = (unsigned)random() % VICTIMS;
 		struct entry e = scratch_policy("id1",
-		    (size_t)(rand() % 9000));
+		    (size_t)(random() % 9000));
 		char domain[32];
 
 		(void)snprintf(domain, sizeof domain, "v%u.example", i);
 		e.fetched_at = k->perhaps[i] = k->round * 1000 + n;
 		k->at_work = k->round;
-		NEED(cache_put(k->s->cache, domain, &e, NULL) == STS_OK);
+		NEED(cache_put(c, domain, &e, NULL) == STS_OK);
 		k->sure[i] = k->perhaps[i];
 		e.used_at = SCRATCH_NOW;
-		NEED(cache_touch(k->s->cache, domain, &e, NULL) == STS_OK);
-		if (n % 3 == 0) {
-			(void)snprintf(domain, sizeof domain, "t%u.example",
-			    n);
-			NEED(cache_put(k->s->cache, domain, &e, NULL) ==
-			    STS_OK);
-			NEED(cache_delete(k->s->cache, domain, NULL) ==
-			    STS_OK);
-		}
+		NEED(cache_touch(c, domain, &e, NULL) == STS_OK);
+		NEED(n % 3 != 0 || write_for_a_moment(c, n, &e) == 0);
 	}
 }
 

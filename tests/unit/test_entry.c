@@ -326,9 +326,9 @@ every_flipped_bit_is_noticed(void **state)
 	(void)state;
 	for (size_t i = 0; i < entry_size(&e); i++)
 		for (unsigned bit = 0; bit < 8; bit++) {
-			p[i] ^= (char)(1u << bit);
+			p[i] = (char)(p[i] ^ (1 << bit));
 			is_noticed(p, &e, i);
-			p[i] ^= (char)(1u << bit);
+			p[i] = (char)(p[i] ^ (1 << bit));
 		}
 }
 

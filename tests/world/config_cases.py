@@ -283,8 +283,8 @@ def missing_lists(world):
         altered(world, ("example", f"domainlist {name} =",
                         f"domainlist another_{name} ="))
         done = world.exim.route("bob@enforce.test")
-        contains(done.stdout + done.stderr, "unknown named domain list \"+" + name,
-                 "exim -bt")
+        contains(done.stdout + done.stderr,
+                 f'unknown named domain list "+{name}', "exim -bt")
         equal(done.returncode, 1, "exit of exim -bt")
         delivery = world.exim.send("bob@enforce.test")
         equal(delivery.outcome(), "deferred", "outcome")

@@ -186,7 +186,7 @@ def without_no_expn(world):
               "questions")
 
 
-# --- the transport -------------------------------------------------------------
+# --- the transport -----------------------------------------------------------
 
 
 @case
@@ -251,7 +251,7 @@ def nobody_told(world):
                   "TXT queries")
 
 
-# --- that none was forgotten -----------------------------------------------------
+# --- that none was forgotten -------------------------------------------------
 
 # A line (or its beginning) of the enforcing routers and of mta_sts_smtp, and
 # the case that shows what happens without it; a text where that cannot be.

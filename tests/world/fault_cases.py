@@ -282,7 +282,7 @@ def retry_records_with_a_site_s_interface(world):
     equal(after_failure_under_policy(world), "deferred", "plain mail")
 
 
-# --- a new policy after a failed delivery (RFC 8461 5) -------------------------
+# --- a new policy after a failed delivery (RFC 8461 5) -----------------------
 
 
 def own_program(name, *arguments):
