@@ -190,7 +190,7 @@ unit: all unit-bin
 	tests/run unit
 
 check: deps
-	$(MAKE) all unit-bin fuzz-bin $(B)/tests/torture/memory
+	$(MAKE) -j"$$(nproc)" all unit-bin fuzz-bin $(B)/tests/torture/memory
 	tests/run all
 
 bench_bin := $(patsubst %.c,$(B)/%, \
@@ -200,12 +200,12 @@ bench_bin := $(patsubst %.c,$(B)/%, \
 # Minutes; writes bench/RESULTS.md.  GOALS=G1,G9 measures only those, and
 # writes nothing.
 bench: deps
-	$(MAKE) all $(bench_bin)
+	$(MAKE) -j"$$(nproc)" all $(bench_bin)
 	tests/bench/run $(GOALS)
 
 # The test world with the Exims of Debian 12, 13 and sid; half an hour.
 check-matrix: deps
-	$(MAKE) world-bin
+	$(MAKE) -j"$$(nproc)" world-bin
 	tests/world/matrix
 	tests/world/matrix --one debian12-heavy debian13-heavy sid-heavy
 
@@ -229,7 +229,7 @@ asan: asan-unit asan-world
 
 asan-unit:
 	tests/install-deps --asan
-	$(MAKE) B=build/asan CC=clang FORTIFY=no LDFLAGS= CFLAGS="-O1 -g" \
+	$(MAKE) -j"$$(nproc)" B=build/asan CC=clang FORTIFY=no LDFLAGS= CFLAGS="-O1 -g" \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit-bin
 	MTA_STS_BUILD=build/asan tests/run unit
 
@@ -238,7 +238,7 @@ asan_runtime = $(dir $(shell clang -print-file-name=libclang_rt.asan-x86_64.so))
 asan-world: deps
 	tests/install-deps --asan
 	$(MAKE) $(B)/mta-sts-fetch
-	$(MAKE) B=build/asan-world CC=clang FORTIFY=no CFLAGS="-O1 -g" \
+	$(MAKE) -j"$$(nproc)" B=build/asan-world CC=clang FORTIFY=no CFLAGS="-O1 -g" \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" \
 	    LDFLAGS="-shared-libsan -Wl,-rpath,$(asan_runtime)" all unit-bin
 	cp -f $(B)/mta-sts-fetch build/asan-world/mta-sts-fetch
@@ -248,7 +248,7 @@ asan-world: deps
 FUZZ_SECONDS ?= 600
 fuzz:
 	tests/install-deps --lint
-	$(MAKE) B=build/fuzz CC=clang FORTIFY=no CFLAGS="-O1 -g" \
+	$(MAKE) -j"$$(nproc)" B=build/fuzz CC=clang FORTIFY=no CFLAGS="-O1 -g" \
 	    SAN="-fsanitize=fuzzer-no-link,address,undefined \
 	    -fno-sanitize-recover=all" LDFLAGS=-fsanitize=fuzzer FUZZ_MAIN= fuzz-bin
 	MTA_STS_BUILD=build/fuzz tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
@@ -265,7 +265,7 @@ check-deb: deb
 # The module among 32 processes, kills and jumps of the clock, for a minute.
 SOAK_SECONDS ?= 60
 soak: deps
-	$(MAKE) all unit-bin
+	$(MAKE) -j"$$(nproc)" all unit-bin
 	tests/world/enter $(PYTHON) tests/world/soak.py $(SOAK_SECONDS)
 	STORM_DOMAINS=10000 STORM_KILLS=1000 tests/world/enter $(PYTHON) \
 	    tests/world/run.py "bt_by_anybody|exim_killed"
@@ -273,7 +273,7 @@ soak: deps
 # Every allocation of every unit test fails once.
 torture:
 	tests/install-deps
-	$(MAKE) B=build/torture CFLAGS="-O2 -g -fno-reorder-functions \
+	$(MAKE) -j"$$(nproc)" B=build/torture CFLAGS="-O2 -g -fno-reorder-functions \
 	    -fno-reorder-blocks-and-partition" torture-bin
 	MTA_STS_BUILD=build/torture tests/torture/run
 
