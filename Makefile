@@ -233,7 +233,9 @@ asan-unit:
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" all unit-bin
 	MTA_STS_BUILD=build/asan tests/run unit
 
-# The test world with the module in an Exim under the sanitizer.
+# The test world with the module in an Exim under the sanitizer; ASAN_CASES is
+# a pattern for some of it.
+ASAN_CASES ?=
 asan_runtime = $(dir $(shell clang -print-file-name=libclang_rt.asan-x86_64.so))
 asan-world: deps
 	tests/install-deps --asan
@@ -242,7 +244,7 @@ asan-world: deps
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" \
 	    LDFLAGS="-shared-libsan -Wl,-rpath,$(asan_runtime)" all unit-bin
 	cp -f $(B)/mta-sts-fetch build/asan-world/mta-sts-fetch
-	tests/world/asan build/asan-world
+	tests/world/asan build/asan-world '$(ASAN_CASES)'
 
 # All targets together for about so long; FUZZ_TARGETS="dns entry" for some.
 FUZZ_SECONDS ?= 600
