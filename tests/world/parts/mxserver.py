@@ -181,6 +181,8 @@ class _Dialogue:
             return "close"
         context = self._server.context(self._session)
         self._use(context.wrap_socket(self._conn, server_side=True))
+        if not self._conn.cipher():  # Python shakes no hand that has gone
+            raise ConnectionResetError("gone before the handshake")
         self._session.tls = self._conn.version()
         self._session.cipher = self._conn.cipher()[0]
         for pairs in (self._conn.getpeercert() or {}).get("subject", ()):
