@@ -121,7 +121,8 @@ struct answer *
 answer_new(const struct answer *draft, struct bytes mx)
 {
 	size_t room = room_for(mx.len);
-	struct answer *a = malloc(sizeof *a + mx.len + 1 + room);
+	size_t body = draft->counted ? draft->body.len : 0;
+	struct answer *a = malloc(sizeof *a + mx.len + 1 + room + body);
 	struct text line;
 	char *p;
 
@@ -135,6 +136,9 @@ answer_new(const struct answer *draft, struct bytes mx)
 	a->mx = p;
 	p += mx.len + 1;
 	a->line = p;
+	a->body = (struct bytes){ p + room, body };
+	if (body > 0)
+		memcpy(p + room, draft->body.p, body);
 	text_init(&line, p, room);
 	write_line(&line, a);
 	if (is_good_line(&line, a, mx.len))

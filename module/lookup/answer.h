@@ -35,14 +35,19 @@ struct answer {
 	time_t fetched_at;
 	time_t expires;
 	const char *mx; /* joined by ':'; part of the answer */
-	bool counted; /* sessions with this domain are, for its reports */
+	bool counted; /* sessions with this domain are, for its reports ... */
+	struct bytes body; /* ... with the policy, as fetched; part of it ... */
+	/* ... and with what became of the last question: see struct trial. */
+	enum sts_status outcome;
+	char failed_word[STS_WORD_MAX + 1];
 	/* What kept us from better; status STS_OK: nothing did. */
 	struct sts_error why;
 	/* As mta_sts_lookup returns it; part of the answer. */
 	const char *line;
 };
 
-/* A new answer with the fields of draft and a copy of mx; its line made.  A
+/* A new answer with the fields of draft, a copy of its body if that is
+ * counted, and a copy of mx; its line made.  A
  * policy whose strings do not pass the character check becomes an error
  * (tempfail).  NULL when out of memory.  Free with answer_free(). */
 struct answer *answer_new(const struct answer *draft, struct bytes mx);

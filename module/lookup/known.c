@@ -77,31 +77,37 @@ is_stranger(const struct quest *q)
 }
 
 /* The cache may take its strings back at the next call, and what is noted in
- * between is such a call. */
+ * between is such a call.  The body is for reports only. */
 static enum sts_status
-keep_mx(struct quest *q)
+keep_strings(struct quest *q)
 {
 	struct bytes *mx = &q->policy.mx;
-	char *copy = malloc(mx->len + 1);
+	struct bytes *body = &q->policy.body;
+	char *copy;
 
+	if (!quest_is_counted(q))
+		memset(body, 0, sizeof *body);
+	copy = malloc(mx->len + 1 + body->len);
 	if (copy == NULL)
 		return error_set(&q->why, STS_NOMEM, "memory",
 		    "out of memory");
 	if (mx->len > 0)
 		memcpy(copy, mx->p, mx->len);
 	copy[mx->len] = '\0';
-	free(q->mx);
-	q->mx = copy;
 	mx->p = copy;
-	memset(&q->policy.body, 0, sizeof q->policy.body);
+	if (body->len > 0)
+		memcpy(copy + mx->len + 1, body->p, body->len);
+	body->p = copy + mx->len + 1;
+	free(q->kept);
+	q->kept = copy;
 	return STS_OK;
 }
 
 void
 known_free(struct quest *q)
 {
-	free(q->mx);
-	q->mx = NULL;
+	free(q->kept);
+	q->kept = NULL;
 }
 
 enum sts_status
@@ -134,7 +140,7 @@ known_read(struct quest *q)
 	if (!q->live && !q->damaged &&
 	    cache_get_absence(q->l->cache, q->domain, &q->absence) != STS_OK)
 		memset(&q->absence, 0, sizeof q->absence);
-	return q->policy.kind == ENTRY_POLICY ? keep_mx(q) : STS_OK;
+	return q->policy.kind == ENTRY_POLICY ? keep_strings(q) : STS_OK;
 }
 
 struct trial *

@@ -357,6 +357,21 @@ lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 	return keep(l, a);
 }
 
+const struct answer *
+lookup_remembered(struct lookup *l, const char *domain)
+{
+	const struct answer *a = memo_get(&l->memo, domain,
+	    l->ops.now(l->ops.arg));
+
+	if (a != NULL || l->last == NULL)
+		return a;
+	/* RFC 8461 3.2: max_age 0, for this delivery only. */
+	return l->last->id[0] != '\0' && l->last->max_age == 0 &&
+		strcmp(l->last->domain, domain) == 0
+	    ? l->last
+	    : NULL;
+}
+
 bool
 lookup_has_exception(struct lookup *l, const char *domain)
 {

@@ -46,6 +46,11 @@ enum lookup_flags {
 const struct answer *lookup_domain(struct lookup *l, const char *domain,
     unsigned flags);
 
+/* What lookup_domain() last answered by LOOKUP_PLAIN, if this process or the
+ * one it was forked from still remembers that; else NULL.  Asks nobody, reads
+ * nothing.  Borrowed until the next call on l. */
+const struct answer *lookup_remembered(struct lookup *l, const char *domain);
+
 /* A delivery to domain failed under its policy: the next look-up asks DNS at
  * once and, when the last fetch is over 300 s old, fetches whatever the id
  * says (RFC 8461 5). */

@@ -48,7 +48,7 @@ struct quest {
 	/* What the cache knows. */
 	struct entry policy; /* in force if `live` */
 	bool live;
-	char *mx; /* the policy's, out of the cache's reach */
+	char *kept; /* the policy's strings, out of the cache's reach */
 	bool damaged; /* a policy may have been lost: "none" is no answer */
 	/* Why a cache that is there cannot be seen by this user: what is asked
 	 * for live counts, but "none" is no answer. */
@@ -94,11 +94,11 @@ bool known_note_used(struct quest *q);
 /* The policy of q, in force; starts its refresh in the background when due. */
 struct answer *verdict_policy(struct quest *q, enum answer_status status);
 /* No policy in force. */
-struct answer *verdict_plain(const struct quest *q, enum answer_status status);
+struct answer *verdict_plain(struct quest *q, enum answer_status status);
 /* The administrator's word alone (ignore, enforce). */
-struct answer *verdict_exempt(const struct quest *q);
+struct answer *verdict_exempt(struct quest *q);
 /* Nobody can tell; reason is a word. */
-struct answer *verdict_tempfail(const struct quest *q, const char *reason);
+struct answer *verdict_tempfail(struct quest *q, const char *reason);
 /* Nothing newer is to be had, for the reason q->why. */
 struct answer *verdict_without(struct quest *q, enum answer_status otherwise);
 /* What the cache remembers is good enough. */
@@ -107,6 +107,8 @@ struct answer *verdict_known(struct quest *q);
 struct answer *verdict_backing_off(struct quest *q);
 /* Whether q->why says nothing about the domain. */
 bool quest_is_our_trouble(const struct quest *q);
+/* Whether sessions with the domain are counted, for its reports. */
+bool quest_is_counted(const struct quest *q);
 
 /* --- say.c: what the administrator's log hears ---------------------------- */
 

@@ -10,13 +10,23 @@ quest_is_our_trouble(const struct quest *q)
 }
 
 static void
-draft_for(const struct quest *q, enum answer_status status, struct answer *a)
+draft_for(struct quest *q, enum answer_status status, struct answer *a)
 {
+	const struct trial *t = known_trial(q);
+
 	memset(a, 0, sizeof *a);
 	a->status = status;
 	memcpy(a->domain, q->domain, sizeof a->domain);
 	a->why = q->why;
-	a->counted = q->domain[0] != '\0' && config_reports(&q->l->config) &&
+	a->counted = quest_is_counted(q);
+	a->outcome = t->outcome;
+	memcpy(a->failed_word, t->failed_word, sizeof a->failed_word);
+}
+
+bool
+quest_is_counted(const struct quest *q)
+{
+	return q->domain[0] != '\0' && config_reports(&q->l->config) &&
 	    !config_excludes(&q->l->config, q->domain);
 }
 
@@ -66,6 +76,7 @@ verdict_policy(struct quest *q, enum answer_status status)
 	a.findings = e->findings;
 	a.fetched_at = (time_t)e->fetched_at;
 	a.expires = (time_t)entry_expires(e);
+	a.body = e->body;
 	apply_wishes(q, &a, &mx);
 	made = answer_new(&a, mx);
 	/* From here on e's strings may be gone. */
@@ -78,7 +89,7 @@ verdict_policy(struct quest *q, enum answer_status status)
 #define EXCEPTION_AGE 86400
 
 static struct answer *
-verdict_pinned(const struct quest *q, const struct exception *x)
+verdict_pinned(struct quest *q, const struct exception *x)
 {
 	struct bytes mx = { x->mx, strlen(x->mx) };
 	struct answer a;
@@ -95,7 +106,7 @@ verdict_pinned(const struct quest *q, const struct exception *x)
 }
 
 struct answer *
-verdict_exempt(const struct quest *q)
+verdict_exempt(struct quest *q)
 {
 	const struct exception *x = q->exception;
 
@@ -105,7 +116,7 @@ verdict_exempt(const struct quest *q)
 }
 
 struct answer *
-verdict_plain(const struct quest *q, enum answer_status status)
+verdict_plain(struct quest *q, enum answer_status status)
 {
 	struct bytes none = { "", 0 };
 	struct answer a;
@@ -115,7 +126,7 @@ verdict_plain(const struct quest *q, enum answer_status status)
 }
 
 struct answer *
-verdict_tempfail(const struct quest *q, const char *reason)
+verdict_tempfail(struct quest *q, const char *reason)
 {
 	struct bytes none = { "", 0 };
 	struct answer a;

@@ -63,37 +63,81 @@ fill_mx(struct applied *a, struct bytes mx)
 }
 
 static void
-fill_trouble(struct applied *a, const struct trial *t)
+fill_trouble(struct applied *a, enum sts_status outcome,
+    const char word[STS_WORD_MAX + 1])
 {
-	const char *name = status_tlsrpt(t->outcome);
+	const char *name = status_tlsrpt(outcome);
 
 	if (name == NULL)
 		return;
 	a->trouble = (enum report_result)report_result_number(name);
-	memcpy(a->why, t->failed_word, sizeof a->why);
+	memcpy(a->why, word, sizeof a->why);
+}
+
+static void
+fill_policy(struct applied *a, struct bytes body, struct bytes mx)
+{
+	a->policy.type = REPORT_STS;
+	fill_strings(a, body);
+	fill_mx(a, mx);
+}
+
+/* No policy in force: for want of one, or because it could not be had. */
+static void
+fill_absence(struct applied *a, enum sts_status outcome,
+    const char word[STS_WORD_MAX + 1])
+{
+	fill_trouble(a, outcome, word);
+	if (a->trouble != 0)
+		a->policy.type = REPORT_STS;
+}
+
+/* What the router was told when it chose the hosts. */
+static void
+apply_answer(const struct answer *from, struct applied *a)
+{
+	struct bytes mx = { from->mx, strlen(from->mx) };
+
+	if (from->id[0] == '\0') {
+		fill_absence(a, from->outcome, from->failed_word);
+		return;
+	}
+	fill_policy(a, from->body, mx);
+	fill_trouble(a, from->outcome, from->failed_word);
+}
+
+static void
+apply_cache(struct cache *c, const char *domain, time_t now, struct applied *a)
+{
+	struct entry e;
+
+	if (cache_get(c, domain, &e, NULL) == STS_OK &&
+	    e.kind == ENTRY_POLICY && now < entry_expires(&e)) {
+		fill_policy(a, e.body, e.mx);
+		fill_trouble(a, e.trial.outcome, e.trial.failed_word);
+	} else if (cache_get_absence(c, domain, &e) == STS_OK)
+		fill_absence(a, e.trial.outcome, e.trial.failed_word);
 }
 
 bool
 applied_sts(struct lookup *l, const char *domain, time_t now,
     struct applied *a)
 {
-	struct entry e;
+	const struct answer *told = lookup_remembered(l, domain);
 
-	memset(a, 0, sizeof *a);
+	/* Not all of it: most of its room is never used. */
+	a->strings[0] = '\0';
+	a->mx[0] = '\0';
+	a->whole = false;
+	a->trouble = 0;
+	a->why[0] = '\0';
 	a->policy = (struct report_policy){ REPORT_NO_POLICY, domain,
 		a->strings, a->mx };
 	if (lookup_has_exception(l, domain))
 		return false;
-	if (cache_get(lookup_cache(l), domain, &e, NULL) == STS_OK &&
-	    e.kind == ENTRY_POLICY && now < entry_expires(&e)) {
-		a->policy.type = REPORT_STS;
-		fill_strings(a, e.body);
-		fill_mx(a, e.mx);
-		fill_trouble(a, &e.trial);
-	} else if (cache_get_absence(lookup_cache(l), domain, &e) == STS_OK) {
-		fill_trouble(a, &e.trial);
-		if (a->trouble != 0)
-			a->policy.type = REPORT_STS;
-	}
+	if (told != NULL && told->counted && !told->tempfail)
+		apply_answer(told, a);
+	else
+		apply_cache(lookup_cache(l), domain, now, a);
 	return true;
 }

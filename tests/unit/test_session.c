@@ -348,6 +348,42 @@ a_policy_is_told_as_it_was_published(void **state)
 	assert_string_equal(seen.mx, "*.example.com:mx.example.com");
 }
 
+static void
+ask(struct fakes *f)
+{
+	(void)fakes_ask(f, "example.com");
+}
+
+/* What the router was told when it chose the hosts, though it is for this
+ * delivery only (max_age 0), or another came meanwhile; also after a fork. */
+static void
+a_policy_is_the_one_that_was_looked_up(void **state)
+{
+	static const char once[] = "version: STSv1\nmode: enforce\n"
+				   "mx: mx.example.com\nmax_age: 0";
+	struct fakes *f = *state;
+	const struct answer *a;
+
+	fakes_publish(f, "1", once);
+	begin(f);
+	forget_told();
+	session.tell = note_policy;
+	a = lookup_domain(session.lookup, "example.com", LOOKUP_PLAIN);
+	assert_answer(a, "enforce", "fresh");
+	raise_for("example.com", HOST, "enforce", &delivered);
+	assert_string_equal(seen.strings, once);
+	assert_string_equal(seen.mx, "mx.example.com");
+	fakes_publish(f, "2", TESTING_TEXT);
+	assert_true(fakes_wait(fakes_fork(f, ask)));
+	raise_for("example.com", HOST, "enforce", &delivered);
+	assert_string_equal(seen.strings, once);
+	/* Another process knows what the cache knows. */
+	begin(f);
+	session.tell = note_policy;
+	raise_for("example.com", HOST, "enforce", &delivered);
+	assert_non_null(strstr(seen.strings, "mode: testing"));
+}
+
 static const struct line in_clear = { "tcp:close", "", "0", GREY };
 
 static const struct trouble_row {
@@ -365,6 +401,22 @@ static const struct trouble_row {
 	{ "our own trouble is none of the domain's", STS_SYSTEM, "x",
 	    "example.com no-policy-found example.com success\n" },
 };
+
+/* A process that made the look-up tells the same as one that did not. */
+static void
+trouble_is_told_from_memory_too(void **state)
+{
+	struct fakes *f = *state;
+	const struct trouble_row *r = f->row;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	fakes_https_fails(f, r->https, r->word);
+	begin(f);
+	forget_told();
+	(void)lookup_domain(session.lookup, "example.com", LOOKUP_PLAIN);
+	raise_for("example.com", HOST, "plain", &delivered);
+	assert_string_equal(told, r->want);
+}
 
 static const struct line unfetched = { "mta-sts:unfetched", "", "0",
 	"|||||||id|a@b.test" };
@@ -462,6 +514,7 @@ main(void)
 		flow_test(hosts_kept_out_are_told_once),
 		flow_test(hosts_kept_out_are_bounded),
 		flow_test(a_policy_is_told_as_it_was_published),
+		flow_test(a_policy_is_the_one_that_was_looked_up),
 		flow_test(an_older_policy_in_force_stays_a_success),
 		flow_test(switches),
 		flow_test(an_exception_is_not_reported),
@@ -469,5 +522,6 @@ main(void)
 
 	return FLOW_ROWS(story_rows, one_verdict_a_session) +
 	    FLOW_ROWS(trouble_rows, a_policy_that_cannot_be_had_is_a_failure) +
+	    FLOW_ROWS(trouble_rows, trouble_is_told_from_memory_too) +
 	    cmocka_run_group_tests(tests, NULL, NULL);
 }
