@@ -330,7 +330,6 @@ watch_testing(struct lookup *l, const struct event *e)
 void
 event_handle(struct lookup *l, const struct event *e)
 {
-	memo_clear(&l->memo);
 	if (event_has(e, EVENT_MODE, "enforce"))
 		watch_enforce(l, e);
 	else if (event_has(e, EVENT_MODE, "testing"))

@@ -265,22 +265,31 @@ an_event_of_another_domain_marks_nothing(void **state)
 	assert_string_equal(fakes_log(), "");
 }
 
-/* What this process was told before an event is asked anew after it. */
+/* What this process was told before a failure is asked anew after it, and not
+ * because of what is none. */
 static void
-no_answer_is_repeated_after_an_event(void **state)
+no_answer_is_repeated_after_a_failure(void **state)
 {
-	static const char *const events[] = { "mta-sts:refused", "tcp:close",
-		"msg:host:defer", "msg:delivery" };
+	static const struct {
+		const char *event, *error;
+		unsigned asked;
+	} events[] = {
+		{ "mta-sts:refused", "0", 2 },
+		{ "tcp:close", "0", 2 },
+		{ "msg:host:defer", "-37", 3 },
+		{ "msg:delivery", "0", 3 },
+	};
 	struct fakes *f = *state;
 
 	f->config.recheck = 0;
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	(void)fakes_ask(f, "example.com");
 	for (unsigned i = 0; i < 4; i++) {
-		raise_event(events[i], "0", "example.com", "", "enforce");
+		raise_event(events[i].event, events[i].error, "example.com",
+		    "", "enforce");
 		(void)fakes_ask_again(f, "example.com");
 		(void)fakes_ask_again(f, "example.com");
-		assert_int_equal(f->asked, i + 2);
+		assert_int_equal(f->asked, events[i].asked);
 	}
 }
 
@@ -503,7 +512,7 @@ main(void)
 		flow_test(an_event_of_another_domain_marks_nothing),
 		flow_test(text_of_the_other_side_is_cleaned_and_bounded),
 		flow_test(no_failure_is_told_without_an_enforce_policy),
-		flow_test(no_answer_is_repeated_after_an_event),
+		flow_test(no_answer_is_repeated_after_a_failure),
 		flow_test(the_next_process_asks_dns_and_takes_the_new_policy),
 		flow_test(nothing_is_told_without_a_testing_policy),
 		flow_test(a_hostile_host_name_forges_no_line_of_the_log),

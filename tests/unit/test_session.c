@@ -87,8 +87,10 @@ raise_for(const char *domain, const char *host, const char *mode,
 	struct event e;
 
 	(void)snprintf(packed, sizeof packed, "%s%s", mode, l->packed);
-	if (event_read(EVENT_ARGS, argv, &e))
-		session_event(&session, &e);
+	if (!event_read(EVENT_ARGS, argv, &e))
+		return;
+	event_handle(session.lookup, &e);
+	session_event(&session, &e);
 }
 
 /* --- stories -------------------------------------------------------------- */
