@@ -43,9 +43,11 @@ LINK_HARD := $(LINK_ALL) -Wl,-z,now
 # Every delivery process loads the module and calls few of the functions that
 # it names: to find all of them among Exim's 43 libraries would be half of what
 # a first look-up costs.
-LINK_MODULE := $(LINK_ALL) -Wl,-z,lazy -Wl,-z,nodelete
+LINK_MODULE := $(LINK_ALL) -Wl,-z,lazy -Wl,-z,nodelete -nostartfiles
 
-CORE_LIBS ?= $(shell $(PKG_CONFIG) --libs tdb libidn2) -lresolv
+# The module loads libtdb itself: exim/tdbload.c.
+MODULE_LIBS ?= $(shell $(PKG_CONFIG) --libs libidn2) -lresolv
+CORE_LIBS ?= $(shell $(PKG_CONFIG) --libs tdb) $(MODULE_LIBS)
 CURL_LIBS ?= $(shell $(PKG_CONFIG) --libs libcurl openssl)
 JSON_LIBS ?= $(shell $(PKG_CONFIG) --libs jansson zlib)
 
@@ -99,7 +101,7 @@ $(B)/mta_sts.so: $(call obj,$(core) $(exim)) module/exim/exim.map
 	$(call say,LINK)
 	$(Q)$(CC) -shared $(LINK_MODULE) $(SAN) $(LDFLAGS) \
 	    -Wl,--version-script=module/exim/exim.map -o $@ \
-	    $(filter %.o,$^) $(CORE_LIBS)
+	    $(filter %.o,$^) $(MODULE_LIBS)
 
 $(B)/mta-sts-fetch: $(call obj,$(helper))
 	$(call say,LINK)

@@ -3,6 +3,7 @@
 enforce domain whose policy is cached, and plain mail is not held up."""
 
 import contextlib
+import glob
 import os
 import shutil
 import subprocess
@@ -103,6 +104,28 @@ def library_of_another_kind(world):
         other = text.read()
     with replaced(SO, other):
         closed(world, server)
+
+
+@case
+def libtdb_missing(world):
+    """without libtdb, which the module loads itself, nobody takes the cache
+    for an empty or a damaged one: mail waits, and the log says why"""
+    if not has_dlfunc():
+        raise Skipped("this Exim has no dlfunc")
+    server, _ = cached(world)
+    strip(server)
+    plain(world)
+    library = os.path.realpath(next(glob.iglob("/usr/lib/*/libtdb.so.1")))
+    was = sorted(os.listdir(CACHE))
+    with world.away(library):
+        closed(world, server)
+        equal(timed(world, "bob@plain.test")[0], "deferred", "plain")
+    contains("\n".join(world.log()), "policies.tdb: Can not access a needed "
+             "shared library", "log")
+    equal(sorted(os.listdir(CACHE)), was, "files of the cache")
+    server.starttls = "yes"
+    world.exim.run_queue()
+    equal(len(server.messages), 1, "messages once it is there")
 
 
 @case

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tdbload.c - libtdb for mta_sts.so, which is not linked with it: loaded on
+ * first use, and found faster.
+ *
+ * Debian's libtdb has all the names that it needs bound when it is loaded.  As
+ * a library of a module each is looked for in Exim and its 43 libraries first,
+ * which is half of what a first look-up costs; loaded from here, by
+ * RTLD_DEEPBIND, in its own. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h> /* for tdb.h */
+#include <stdbool.h>
+#include <string.h>
+#include <sys/types.h> /* for tdb.h */
+#include <tdb.h>
+
+#define LIBTDB "libtdb.so.1"
+
+/* What the module calls: type, name, parameters, arguments. */
+#define CALLS(X)                                                              \
+	X(int, tdb_chainlock_nonblock, (struct tdb_context * t, TDB_DATA k),  \
+	    (t, k))                                                           \
+	X(int, tdb_chainlock_read_nonblock,                                   \
+	    (struct tdb_context * t, TDB_DATA k), (t, k))                     \
+	X(int, tdb_chainunlock, (struct tdb_context * t, TDB_DATA k), (t, k)) \
+	X(int, tdb_chainunlock_read, (struct tdb_context * t, TDB_DATA k),    \
+	    (t, k))                                                           \
+	X(int, tdb_check,                                                     \
+	    (struct tdb_context * t,                                          \
+		int (*f)(TDB_DATA k, TDB_DATA d, void *arg), void *arg),      \
+	    (t, f, arg))                                                      \
+	X(int, tdb_close, (struct tdb_context * t), (t))                      \
+	X(int, tdb_delete, (struct tdb_context * t, TDB_DATA k), (t, k))      \
+	X(enum TDB_ERROR, tdb_error, (struct tdb_context * t), (t))           \
+	X(int, tdb_exists, (struct tdb_context * t, TDB_DATA k), (t, k))      \
+	X(int, tdb_fd, (struct tdb_context * t), (t))                         \
+	X(TDB_DATA, tdb_fetch, (struct tdb_context * t, TDB_DATA k), (t, k))  \
+	X(int, tdb_hash_size, (struct tdb_context * t), (t))                  \
+	X(unsigned int, tdb_jenkins_hash, (TDB_DATA * k), (k))                \
+	X(int, tdb_lockall_nonblock, (struct tdb_context * t), (t))           \
+	X(int, tdb_lockall_read_nonblock, (struct tdb_context * t), (t))      \
+	X(int, tdb_parse_record,                                              \
+	    (struct tdb_context * t, TDB_DATA k,                              \
+		int (*f)(TDB_DATA k, TDB_DATA d, void *arg), void *arg),      \
+	    (t, k, f, arg))                                                   \
+	X(int, tdb_store,                                                     \
+	    (struct tdb_context * t, TDB_DATA k, TDB_DATA d, int flag),       \
+	    (t, k, d, flag))                                                  \
+	X(int, tdb_transaction_cancel, (struct tdb_context * t), (t))         \
+	X(int, tdb_transaction_commit, (struct tdb_context * t), (t))         \
+	X(int, tdb_transaction_start, (struct tdb_context * t), (t))          \
+	X(int, tdb_traverse_chain,                                            \
+	    (struct tdb_context * t, unsigned chain, tdb_traverse_func f,     \
+		void *arg),                                                   \
+	    (t, chain, f, arg))                                               \
+	X(int, tdb_traverse_key_chain,                                        \
+	    (struct tdb_context * t, TDB_DATA k, tdb_traverse_func f,         \
+		void *arg),                                                   \
+	    (t, k, f, arg))                                                   \
+	X(int, tdb_unlockall, (struct tdb_context * t), (t))                  \
+	X(int, tdb_unlockall_read, (struct tdb_context * t), (t))
+
+#define POINTER(type, name, parameters, arguments) type(*name) parameters;
+
+static struct {
+	struct tdb_context *(*tdb_open)(const char *path, int hash_size,
+	    int tdb_flags, int open_flags, mode_t mode);
+	void (*tdb_remove_flags)(struct tdb_context *t, unsigned flag);
+	CALLS(POINTER)
+} calls;
+
+#define NAME(type, name, parameters, arguments) { #name, &calls.name },
+
+/* A pointer to a function is no void *, yet dlsym() gives one. */
+static const struct {
+	const char *name;
+	void *at;
+} names[] = {
+	{ "tdb_open", &calls.tdb_open },
+	{ "tdb_remove_flags", &calls.tdb_remove_flags },
+	CALLS(NAME)
+};
+
+/* Where some other malloc() stands before libc's (LD_PRELOAD, a sanitizer),
+ * libtdb must use it, too: its memory is freed by us, and strdup()'s by it. */
+static bool
+is_mallocs_libcs(void)
+{
+	void *found = dlsym(RTLD_DEFAULT, "malloc");
+
+	return found != NULL && found == dlsym(RTLD_DEFAULT, "__libc_malloc");
+}
+
+/* For the rest of this process. */
+static bool
+load(void)
+{
+	static void *library;
+	int flags = RTLD_LAZY | RTLD_LOCAL;
+
+	if (library != NULL)
+		return true;
+	if (is_mallocs_libcs())
+		flags |= RTLD_DEEPBIND;
+	library = dlopen(LIBTDB, flags);
+	for (size_t i = 0; library != NULL && i < sizeof names / sizeof *names;
+	     i++) {
+		void *found = dlsym(library, names[i].name);
+
+		memcpy(names[i].at, &found, sizeof found);
+		if (found == NULL) {
+			(void)dlclose(library);
+			library = NULL;
+		}
+	}
+	return library != NULL;
+}
+
+/* Whatever comes first.  Without the library a cache that is there cannot be
+ * read, which is not the same as one that is not there. */
+struct tdb_context *
+tdb_open(const char *path, int hash_size, int tdb_flags, int open_flags,
+    mode_t mode)
+{
+	if (load())
+		return calls.tdb_open(path, hash_size, tdb_flags, open_flags,
+		    mode);
+	errno = ELIBACC;
+	return NULL;
+}
+
+void
+tdb_remove_flags(struct tdb_context *t, unsigned flag)
+{
+	calls.tdb_remove_flags(t, flag);
+}
+
+#define FORWARD(type, name, parameters, arguments) \
+	type name parameters                       \
+	{                                          \
+		return calls.name arguments;       \
+	}
+
+CALLS(FORWARD)
