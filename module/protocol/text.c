@@ -99,6 +99,7 @@ ascii_all_of(const char *p, size_t len, enum ascii_set set)
 {
 	unsigned char common = UCHAR_MAX;
 
+#pragma GCC unroll 8
 	for (size_t i = 0; i < len; i++)
 		common &= sets_of[(unsigned char)p[i]];
 	return (common & set) != 0;

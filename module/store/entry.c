@@ -35,11 +35,11 @@ enum {
 	AT_MX = 208
 };
 
-static void
+static inline void
 put(char *buf, size_t at, uint64_t value, size_t width)
 {
-	for (size_t i = 0; i < width; i++)
-		buf[at + i] = (char)(value >> (8 * i) & 0xff);
+	value = htole64(value);
+	memcpy(buf + at, &value, width);
 }
 
 static inline uint64_t
@@ -66,22 +66,24 @@ get_time(const char *buf, size_t at)
 	return t < (uint64_t)1 << 40 ? (int64_t)t : 0;
 }
 
+static uint64_t
+seed_of(const char *key)
+{
+	return XXH64(key, strlen(key), 0);
+}
+
 /* Over what stays, ... */
 static uint64_t
-checksum(const char *buf, size_t len, const char *key)
+checksum(const char *buf, size_t len, uint64_t seed)
 {
-	uint64_t seed = XXH64(key, strlen(key), 0);
-
 	seed = XXH64(buf + AT_MAGIC, AT_TRIAL_SUM - AT_MAGIC, seed);
 	return XXH64(buf + AT_FETCHED, len - AT_FETCHED, seed);
 }
 
 /* ... and over the rest. */
 static uint64_t
-trial_checksum(const char *buf, const char *key)
+trial_checksum(const char *buf, uint64_t seed)
 {
-	uint64_t seed = XXH64(key, strlen(key), 0);
-
 	return XXH64(buf + AT_ASKED, AT_FETCHED - AT_ASKED, seed);
 }
 
@@ -104,6 +106,7 @@ void
 entry_encode(const struct entry *e, const char *key, char *buf)
 {
 	const struct trial *t = &e->trial;
+	uint64_t seed = seed_of(key);
 	size_t len = entry_size(e);
 
 	memcpy(buf + AT_MAGIC, "MS", 2);
@@ -133,8 +136,8 @@ entry_encode(const struct entry *e, const char *key, char *buf)
 	buf[AT_MX + e->mx.len] = '\0';
 	if (e->body.len > 0)
 		memmove(buf + AT_MX + e->mx.len + 1, e->body.p, e->body.len);
-	put(buf, AT_SUM, checksum(buf, len, key), 8);
-	put(buf, AT_TRIAL_SUM, trial_checksum(buf, key), 8);
+	put(buf, AT_SUM, checksum(buf, len, seed), 8);
+	put(buf, AT_TRIAL_SUM, trial_checksum(buf, seed), 8);
 }
 
 /* A string of at most max characters of that set, in 32 bytes. */
@@ -205,9 +208,9 @@ fields_are_sane(const struct entry *e)
 /* A touch that was killed half-way leaves some of the old times with some of
  * the new ones: then none counts, and DNS is asked at once. */
 static bool
-read_touched(const char *buf, const char *key, struct entry *e)
+read_touched(const char *buf, uint64_t seed, struct entry *e)
 {
-	if (get(buf, AT_TRIAL_SUM, 8) != trial_checksum(buf, key)) {
+	if (get(buf, AT_TRIAL_SUM, 8) != trial_checksum(buf, seed)) {
 		e->used_at = e->fetched_at;
 		return e->kind != ENTRY_ABSENCE; /* it is nothing else */
 	}
@@ -221,13 +224,13 @@ read_touched(const char *buf, const char *key, struct entry *e)
 }
 
 static bool
-read_fields(const char *buf, const char *key, struct entry *e)
+read_fields(const char *buf, uint64_t seed, struct entry *e)
 {
 	e->kind = (enum entry_kind)buf[AT_MAGIC + 3];
 	read_policy(buf, e);
 	return fields_are_sane(e) &&
 	    get_string(buf, AT_ID, STS_ID_MAX, e->id, ASCII_ALNUM) &&
-	    read_touched(buf, key, e);
+	    read_touched(buf, seed, e);
 }
 
 static enum sts_status
@@ -267,14 +270,16 @@ enum sts_status
 entry_decode(const char *buf, size_t len, const char *key, struct entry *e,
     struct sts_error *err)
 {
+	uint64_t seed = seed_of(key);
+
 	memset(e, 0, sizeof *e);
 	if (!is_ours(buf, len))
 		return not_ours(e, buf, len, err);
 	if (!lengths_add_up(buf, len))
 		return damaged(e, buf, len, "length", err);
-	if (get(buf, AT_SUM, 8) != checksum(buf, len, key))
+	if (get(buf, AT_SUM, 8) != checksum(buf, len, seed))
 		return damaged(e, buf, len, "checksum", err);
-	if (!read_fields(buf, key, e))
+	if (!read_fields(buf, seed, e))
 		return damaged(e, buf, len, "fields", err);
 	return STS_OK;
 }
