@@ -47,6 +47,13 @@ def has_gnutls():
     return "_HAVE_GNUTLS" in done.stdout
 
 
+def loads_first(library):
+    """Skips a case that loads library before all others, if a sanitizer has
+    to be there first: see `asan`."""
+    if "asan" in os.environ.get("LD_PRELOAD", ""):
+        raise Skipped(f"a sanitizer, and not {library}, is loaded first")
+
+
 def part_in_use():
     """What Exim calls: the module, or without dlfunc the tool."""
     return SO if has_dlfunc() else TOOL
