@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import socket
+import time
 
 
 def _address_hex(address):
@@ -54,10 +55,20 @@ class Process:
                                   for x in os.listdir(f"/proc/{pid}/fd"))
 
 
-def peer_process(peer):
-    """The Process whose socket has the address and port peer, or None."""
+def _found(peer):
     with contextlib.suppress(OSError):
         inode = _inode(peer[0], peer[1])
         pid = _holder(inode) if inode else None
         return Process(pid) if pid else None
+    return None
+
+
+def peer_process(peer):
+    """The Process whose socket has the address and port peer, or None.  What
+    /proc lists lacks a line now and then while others come and go."""
+    for _ in range(20):
+        process = _found(peer)
+        if process:
+            return process
+        time.sleep(0.01)
     return None
