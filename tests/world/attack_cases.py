@@ -340,9 +340,7 @@ def waiting_message(world, evil):
 def settle():
     """Until no process of Exim's is left."""
     def none_left():
-        seen = subprocess.run(["pgrep", "-x", "exim4"], check=False,
-                              capture_output=True, timeout=10)
-        return seen.returncode != 0
+        return run_as("root", "pgrep", "-x", "exim4").returncode != 0
     eventually(none_left, "all deliveries over", 15)
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually, lacks
-from parts.exim import CACHE, MAINLOG, USER, loads_first, run_as
+from parts.exim import CACHE, MAINLOG, USER, run_as, without_sanitizer
 from parts.site import Site
 from parts.tlsrpt import Mail, parse_json
 from parts.webserver import HEAD_MAX, PolicyHost, Request
@@ -615,7 +615,7 @@ def shown_by_status(world):
 @case
 def another_time_zone(world):
     """reports: a day is one of UTC, whatever this host's time zone is"""
-    loads_first("faketime")
+    without_sanitizer("faketime cannot be loaded first")
     world.configure(ON, **BY_MAIL)
     mailbox(world)
     enforced(world)
@@ -732,7 +732,7 @@ COUNT = "/tmp/steps"
 def kill_at(step, alone=False):
     """Runs a report that is killed just before that step (0: never).  Whether
     it came so far, and how many steps it made."""
-    loads_first("steps.so")
+    without_sanitizer("steps.so cannot be loaded first")
     with open(COUNT, "wb") as out:
         out.write(b"\0" * 8)
     env = {"LD_PRELOAD": STEPS, "STEPS_FILE": COUNT, "STEPS_KILL": str(step)}

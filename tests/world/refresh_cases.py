@@ -16,13 +16,14 @@ import time
 from fault_cases import age, own_program
 from outage_cases import lookup
 from parts.case import case, contains, equal, eventually, lacks
-from parts.exim import CACHE, USER
+from parts.exim import CACHE, USER, without_sanitizer
 from parts.peer import Process
 from parts.world import POLICY_ID, policy_text
 
 TOOL = "/usr/sbin/mta-sts"
 HOUR = 3600
 DAY = 24 * HOUR
+NO_ROOM = "the Exim that the tool asks has no room"
 WEEK = 7 * DAY
 
 
@@ -555,6 +556,7 @@ def told_to_end(world):
 def status_of_a_working_host(world):
     """status finds Exim and its configuration, and is content after a
     refresh"""
+    without_sanitizer(NO_ROOM)
     cached(world)
     done = world.tool("status", "--check")
     equal(done.returncode, 1, "WARNING")
@@ -575,6 +577,7 @@ def status_of_a_working_host(world):
 @case
 def status_without_configuration(world):
     """status says when Exim does not use what is installed"""
+    without_sanitizer(NO_ROOM)
     with open("/etc/exim4/exim4.conf", "w", encoding="ascii") as out:
         out.write("begin routers\nremote:\n  driver = dnslookup\n"
                   "  transport = smtp\nbegin transports\nsmtp:\n"
