@@ -60,12 +60,11 @@
 	X(int, tdb_unlockall, (struct tdb_context * t), (t))                  \
 	X(int, tdb_unlockall_read, (struct tdb_context * t), (t))
 
-#define POINTER(type, name, parameters, arguments) type(*name) parameters;
+#define POINTER(type, name, parameters, arguments) __typeof__(name) *(name);
 
 static struct {
-	struct tdb_context *(*tdb_open)(const char *path, int hash_size,
-	    int tdb_flags, int open_flags, mode_t mode);
-	void (*tdb_remove_flags)(struct tdb_context *t, unsigned flag);
+	__typeof__(tdb_open) *tdb_open;
+	__typeof__(tdb_remove_flags) *tdb_remove_flags;
 	CALLS(POINTER)
 } calls;
 
