@@ -43,15 +43,23 @@ is_report_mail(const struct config *c, const struct event *e)
 	return true;
 }
 
-/* RFC 8460 3: reports are not reported on.  Without a message there is no
- * session, only somebody who tries out addresses. */
+static bool
+is_bounce(const struct event *e)
+{
+	return e->field[EVENT_SENDER].len == 0;
+}
+
+/* RFC 8460 3: reports are not reported on.  Nor is a bounce: it may be one of a
+ * report, and two sites whose mailboxes bounce would then report for ever on
+ * nothing else.  Without a message there is no session, only somebody who tries
+ * out addresses. */
 static bool
 counts(struct making *m)
 {
 	const struct config *c = m->s->config;
 
 	return config_reports(c) && m->e->field[EVENT_MESSAGE].len > 0 &&
-	    !is_report_mail(c, m->e) &&
+	    !is_bounce(m->e) && !is_report_mail(c, m->e) &&
 	    domain_canon(m->e->domain, m->domain, NULL) == STS_OK &&
 	    !config_excludes(c, m->domain);
 }
@@ -140,8 +148,10 @@ apply_sts(struct making *m)
 	return true;
 }
 
-/* RFC 8461 2: where DANE is used MTA-STS is not.  What the record said is
- * looked up when the report is made: no delivery waits for that. */
+/* RFC 8461 2: where DANE is used MTA-STS is not.  RFC 8460 4.4 wants the policy
+ * that applied, and Exim does not tell what the record said: to look it up now
+ * would keep the delivery waiting, and later it may be another one.  So no
+ * policy-string, which may be missing. */
 static void
 apply_dane(struct making *m)
 {

@@ -637,19 +637,59 @@ def another_time_zone(world):
 
 # --- two sites ------------------------------------------------------------------
 
-def site(world, name, address):
+# Taken at RCPT and at the end of the data, and then not delivered.
+BOUNCES_LATER = """begin routers
+
+bounces_later:
+  driver = redirect
+  local_parts = tls-reports
+  domains = +local_domains
+  no_verify
+  allow_fail
+  data = :fail: nobody reads this
+"""
+
+
+def site(world, name, address, bounces=False):
     """A mail site that wants reports and sends some."""
     one = Site(world.exim.source, "mx." + name, address, world.certs)
     world._servers.append(one)  # pylint: disable=protected-access
     contact = "tls-reports@" + name
     one.configure(f"tlsrpt_contact = {contact}\n",
                   SITE_LOCAL_DOMAINS=name, MTA_STS_TLSRPT_CONTACT=contact)
+    if bounces:
+        one.alter("begin routers\n", BOUNCES_LATER)
+        # A bounce of a bounce goes at once.
+        one.alter("ignore_bounce_errors_after = 2d",
+                  "ignore_bounce_errors_after = 0s")
     world.dns.put("mx." + name, "A", address)
     world.mx(name, "mx." + name)
     world.policy(name, "enforce", "mx." + name)
     wants(world, name, "mailto:" + contact)
     one.up()
     return one
+
+
+def two_that_write(world, bounces=False):
+    """Two sites, each of which sent the other a mail yesterday; and their
+    domains."""
+    names = ["a.test", "b.test"]
+    sites = [site(world, name, f"203.0.114.{21 + at}", bounces)
+             for at, name in enumerate(names)]
+    eventually(lambda: all("daemon started" in "".join(one.mainlog())
+                           for one in sites), "daemons", 20)
+    for one, mine, other in zip(sites, names, reversed(names)):
+        one.send("alice@" + mine, "bob@" + other)
+        one.wait_idle(lambda one=one: "=> bob@" in "\n".join(one.mainlog()),
+                      "mail to the other")
+    equal([ages(one) for one in sites], [1, 1], "days counted")
+    return sites, names
+
+
+def sites_report(sites, **want):
+    for one in sites:
+        done = one.run(TOOL, "report", "--json", "--spread", "0")
+        some(json.loads(done.stdout), **want)
 
 
 def mails_at(one):
@@ -676,19 +716,8 @@ def ages(one):
 @case(seconds=120)
 def two_sites(world):
     """reports: two sites that report about each other come to rest"""
-    sites = [site(world, "a.test", "203.0.114.21"),
-             site(world, "b.test", "203.0.114.22")]
-    names = ["a.test", "b.test"]
-    eventually(lambda: all("daemon started" in "".join(one.mainlog())
-                           for one in sites), "daemons", 20)
-    for one, mine, other in zip(sites, names, reversed(names)):
-        one.send("alice@" + mine, "bob@" + other)
-        one.wait_idle(lambda one=one: "=> bob@" in "\n".join(one.mainlog()),
-                      "mail to the other")
-    equal([ages(one) for one in sites], [1, 1], "days counted")
-    for one in sites:
-        done = one.run(TOOL, "report", "--json", "--spread", "0")
-        some(json.loads(done.stdout), made=1, sent=1, exit=0)
+    sites, names = two_that_write(world)
+    sites_report(sites, made=1, sent=1, exit=0)
     for one, mine, other in zip(sites, names, reversed(names)):
         one.wait_idle(lambda one=one: len(mails_at(one)) == 1, "a report")
         mail, = mails_at(one)
@@ -700,10 +729,24 @@ def two_sites(world):
         contains("\n".join(one.mainlog()), "X=TLS", "TLS")
     # Each has sent a mail to the other since; nothing is counted of it.
     equal([ages(one) for one in sites], [0, 0], "days counted")
-    for one in sites:
-        done = one.run(TOOL, "report", "--json", "--spread", "0")
-        some(json.loads(done.stdout), made=0, sent=0, waiting=0)
+    sites_report(sites, made=0, sent=0, waiting=0)
     equal([len(mails_at(one)) for one in sites], [1, 1], "reports")
+
+
+@case(seconds=120)
+def two_that_bounce(world):
+    """reports: two sites whose mailboxes for reports take them and bounce them
+    later come to rest"""
+    sites, names = two_that_write(world, bounces=True)
+    sites_report(sites, made=1, sent=1, exit=0)
+    for one, other in zip(sites, reversed(names)):
+        # The report of the other came, and its bounce has gone there.
+        one.wait_idle(lambda one=one, other=other: sum(
+            f"=> tls-reports@{other} " in line
+            for line in one.mainlog()) == 2, "a bounce")
+        contains("\n".join(one.mainlog()), "nobody reads this", "failure")
+    equal([ages(one) for one in sites], [0, 0], "days counted")
+    sites_report(sites, made=0, sent=0, waiting=0)
 
 
 @case

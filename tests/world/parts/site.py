@@ -76,6 +76,15 @@ class Site:
                   encoding="ascii") as out:
             out.write(tool_conf)
 
+    def alter(self, old, new):
+        """Another text in the place of one in the example's configuration."""
+        path = self.path("/etc/exim4/example.conf")
+        with open(path, encoding="ascii") as text:
+            before = text.read()
+        assert before.count(old) == 1, old
+        with open(path, "w", encoding="ascii") as out:
+            out.write(before.replace(old, new))
+
     def up(self):
         self._daemon = subprocess.Popen(
             ["nsenter", "-m", "-u", "-r", "-w", "-t", str(self._keeper.pid),
