@@ -3,7 +3,6 @@
  * anything behind. */
 #include "child.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,8 +12,8 @@
 #include <unistd.h>
 #include "../store/clock.h"
 #include "become.h"
+#include "drain.h"
 
-#define NOISE_MAX 65536u /* bytes to fd 2 that nobody wants to read */
 #define GRACE_MS 2000 /* for the kernel to end what was killed */
 
 /* --- in the child: async-signal-safe calls only -------------------------- */
@@ -123,97 +122,6 @@ refuse_root(struct sts_error *err, const char *program)
 	    "%s must not run as root", program);
 }
 
-/* A pipe above 0 to 2, which a caller may have closed. */
-static bool
-open_pipe(int fd[2])
-{
-	int low[2];
-	bool ok;
-
-	fd[0] = fd[1] = -1;
-	if (pipe2(low, O_CLOEXEC) != 0)
-		return false;
-	for (int i = 0; i < 2; i++)
-		fd[i] = low[i] > 2 ? low[i] : fcntl(low[i], F_DUPFD_CLOEXEC, 3);
-	ok = fd[0] >= 0 && fd[1] >= 0;
-	for (int i = 0; i < 2; i++)
-		if (low[i] <= 2)
-			(void)close(low[i]);
-	return ok;
-}
-
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
-}
-
-/* What comes out of one pipe. */
-struct drain {
-	int fd; /* -1: it has ended */
-	char *buf;
-	size_t cap;
-	size_t len;
-	size_t spilled; /* what did not fit */
-};
-
-static void
-drain_some(struct drain *d)
-{
-	char spill[4096];
-	bool full = d->len == d->cap;
-	ssize_t n;
-
-	if (full)
-		n = read(d->fd, spill, sizeof spill);
-	else
-		n = read(d->fd, d->buf + d->len, d->cap - d->len);
-	if (n < 0 && errno == EINTR)
-		return;
-	if (n <= 0)
-		close_fd(&d->fd);
-	else if (full)
-		d->spilled += (size_t)n;
-	else
-		d->len += (size_t)n;
-}
-
-static bool
-is_flooded(const struct drain *out, const struct drain *why)
-{
-	return out->spilled > 0 || why->spilled > NOISE_MAX;
-}
-
-/* Reads both to their ends.  False when it is to be stopped before. */
-static bool
-drain_both(struct drain *out, struct drain *why, int64_t deadline)
-{
-	while (out->fd >= 0 || why->fd >= 0) {
-		struct pollfd p[2] = {
-			{ .fd = out->fd, .events = POLLIN },
-			{ .fd = why->fd, .events = POLLIN },
-		};
-		int left = clock_left(deadline);
-
-		if (left == 0)
-			return false;
-		if (poll(p, 2, left) < 0) {
-			if (errno != EINTR)
-				return false;
-			continue;
-		}
-		if (p[0].revents != 0)
-			drain_some(out);
-		if (p[1].revents != 0)
-			drain_some(why);
-		if (is_flooded(out, why))
-			return false;
-	}
-	return true;
-}
-
 /* Whether pid ends in time; it stays to be reaped, so that its number and
  * that of its group remain its own.  It has closed its pipes: no wait for
  * one that means well. */
@@ -278,7 +186,7 @@ wait_for_end(const struct child *c, pid_t pid, struct drain *out,
 
 	end->out_len = out->len;
 	end->why_len = why->len;
-	end->flooded = is_flooded(out, why);
+	end->flooded = drain_is_flooded(out, why);
 	end->timed_out = !ended && !end->flooded;
 	/* Also when it ended: who knows what it leaves behind. */
 	kill_group(pid);
@@ -327,15 +235,15 @@ run_on_pipes(const struct child *c, int out[2], int why[2],
 		return error_set(err, STS_SYSTEM, "child-fork",
 		    "SIGCHLD: %s", strerror(errno));
 	status = start(c, out, why, &pid, err);
-	close_fd(&out[1]);
-	close_fd(&why[1]);
+	drain_close(&out[1]);
+	drain_close(&why[1]);
 	from_out.fd = out[0];
 	from_why.fd = why[0];
 	out[0] = why[0] = -1;
 	if (status == STS_OK)
 		status = wait_for_end(c, pid, &from_out, &from_why, end, err);
-	close_fd(&from_out.fd);
-	close_fd(&from_why.fd);
+	drain_close(&from_out.fd);
+	drain_close(&from_why.fd);
 	(void)sigaction(SIGCHLD, &before, NULL);
 	return status;
 }
@@ -350,14 +258,14 @@ child_run(const struct child *c, struct child_end *end, struct sts_error *err)
 	*end = (struct child_end){ .exit_code = -1 };
 	if (!is_allowed(c->uid))
 		return refuse_root(err, c->argv[0]);
-	if (open_pipe(out) && open_pipe(why))
+	if (drain_pipe(out) && drain_pipe(why))
 		status = run_on_pipes(c, out, why, end, err);
 	else
 		status = error_set(err, STS_SYSTEM, "child-pipe", "pipe: %s",
 		    strerror(errno));
 	for (int i = 0; i < 2; i++) {
-		close_fd(&out[i]);
-		close_fd(&why[i]);
+		drain_close(&out[i]);
+		drain_close(&why[i]);
 	}
 	return status;
 }
