@@ -55,10 +55,11 @@ B := build
 # The helper's, yet fit for a test of its own: what strangers may send us to,
 # and answer, and what holds us then.
 guard := module/net/address.c module/net/fetch_head.c \
-	module/net/fetch_filter.c module/net/fetch_sandbox.c
-# The tool's alone: nothing that Exim loads makes processes like itself, or
-# sends reports.
-forks := module/net/workers.c module/net/post.c
+	module/net/fetch_filter.c module/net/fetch_sandbox.c \
+	module/net/fetch_standby.c
+# The tool's alone: nothing that Exim loads makes processes like itself, keeps
+# one, or sends reports.
+forks := module/net/workers.c module/net/standby.c module/net/post.c
 # What is counted for reports is Exim's business, too; to send them is not.
 collect := $(addprefix module/report/,applied.c blame.c \
 	datagram.c day.c dayvalue.c session.c sink.c \

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -122,11 +123,13 @@ become_sender(uid_t uid, gid_t gid)
 }
 
 bool
-become_limited(void)
+become_limited(bool forks)
 {
 	struct rlimit r;
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		if (forks && limits[i].resource == RLIMIT_NPROC)
+			continue;
 		if (getrlimit(limits[i].resource, &r) != 0)
 			return false;
 		if (r.rlim_max > limits[i].value)
@@ -136,4 +139,12 @@ become_limited(void)
 			return false;
 	}
 	return true;
+}
+
+bool
+become_bound(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0L, 0L, 0L) ==
+	    0 &&
+	    getppid() == parent;
 }

@@ -26,7 +26,12 @@ bool become_user(uid_t uid, gid_t gid) STS_CHECKED;
  * that belong to root and say so can be run as such: sendmail is one. */
 bool become_sender(uid_t uid, gid_t gid) STS_CHECKED;
 
-/* No core, no files, no processes, little memory and little time. */
-bool become_limited(void) STS_CHECKED;
+/* No core, no files, little memory and little time; and no processes, unless
+ * it forks. */
+bool become_limited(bool forks) STS_CHECKED;
+
+/* Killed when parent, which started us, ends.  The kernel forgets this at a
+ * change of user. */
+bool become_bound(pid_t parent) STS_CHECKED;
 
 #endif

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,16 +34,6 @@ default_signals(void)
 	    sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
-/* Whatever happens to the parent, nobody waits for us then.  The kernel
- * forgets this at a change of user. */
-static bool
-die_with(pid_t parent)
-{
-	return prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0L, 0L, 0L) ==
-	    0 &&
-	    getppid() == parent;
-}
-
 static _Noreturn void
 become_program(const char *const *argv)
 {
@@ -65,8 +54,9 @@ be_child(const struct child *c, int out, int why, pid_t parent)
 	if (!default_signals() ||
 	    !become_bare(c->in > 2 ? c->in : -1, out, why))
 		_exit(CHILD_EXIT_EXEC);
-	if (!become_user(c->uid, c->gid) || !become_limited() ||
-	    !die_with(parent))
+	/* Whatever happens to the parent, nobody waits for us then. */
+	if (!become_user(c->uid, c->gid) || !become_limited(c->forks) ||
+	    !become_bound(parent))
 		_exit(CHILD_EXIT_RIGHTS);
 	become_program(c->argv);
 }
@@ -268,6 +258,30 @@ child_run(const struct child *c, struct child_end *end, struct sts_error *err)
 		drain_close(&why[i]);
 	}
 	return status;
+}
+
+enum sts_status
+child_start(const struct child *c, pid_t *pid, struct sts_error *err)
+{
+	const int nowhere[2] = { -1, -1 };
+
+	if (!is_allowed(c->uid))
+		return refuse_root(err, c->argv[0]);
+	return start(c, nowhere, nowhere, pid, err);
+}
+
+void
+child_stop(pid_t pid)
+{
+	int64_t grace = clock_ms() + GRACE_MS;
+
+	kill_group(pid);
+	/* What the kernel cannot end is left to it. */
+	while (waitpid(-pid, NULL, WNOHANG) >= 0) {
+		if (clock_left(grace) == 0)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
 }
 
 /* The one between us and the detached one ends at once. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* child.h - run another program without trusting it and without leaving
- * anything behind.  The only exec of the project, and with workers.h the only
- * fork. */
+ * anything behind.  The only exec of the project, and the only fork of what
+ * Exim loads. */
 #ifndef CHILD_H
 #define CHILD_H
 
@@ -19,6 +19,7 @@ struct child {
 	gid_t gid;
 	int64_t deadline; /* clock.h; then its whole process group is killed */
 	int in; /* what it reads from fd 0, above 2; 0: /dev/null */
+	bool forks; /* it may have processes of its own */
 	char *out; /* what it writes to fd 1 ... */
 	size_t out_cap;
 	char *why; /* ... and to fd 2, cut at why_cap */
@@ -45,6 +46,13 @@ struct child_end {
  * pipe, no fork, or we are root and uid is 0. */
 enum sts_status child_run(const struct child *c, struct child_end *end,
     struct sts_error *err) STS_CHECKED;
+
+/* The same for one that stays, with 1 and 2 on /dev/null and no deadline, until
+ * child_stop(), which kills its group and reaps all of it that is a child of
+ * ours.  SIGCHLD must have its default action for so long. */
+enum sts_status child_start(const struct child *c, pid_t *pid,
+    struct sts_error *err) STS_CHECKED;
+void child_stop(pid_t pid);
 
 /* Starts argv as a grandchild of nobody's (double fork, setsid, 0 to 2 on
  * /dev/null, as above else, but with no limits and no deadline) and returns at

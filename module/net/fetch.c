@@ -174,7 +174,10 @@ fetch_policy(const struct fetch_options *o, const char *domain,
 	*len = 0;
 	write_seconds_left(seconds, deadline);
 	fill_args(argv, o, seconds, domain);
-	status = child_run(&c, &end, err);
+	if (o->run != NULL)
+		status = o->run(o->run_arg, &c, &end, err);
+	else
+		status = child_run(&c, &end, err);
 	if (status != STS_OK)
 		return status;
 	return fetch_read(o, &end, why, len, err);

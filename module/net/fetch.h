@@ -23,6 +23,9 @@ enum fetch_exit {
 
 #define FETCH_POST_MAX 10485760u /* bytes */
 
+struct child;
+struct child_end;
+
 struct fetch_options {
 	const char *helper; /* absolute path of mta-sts-fetch */
 	const char *ca_file; /* PEM; NULL: none */
@@ -33,6 +36,10 @@ struct fetch_options {
 	int in; /* the file to post, open above 2, at its beginning */
 	uid_t uid; /* who the helper becomes when we are root */
 	gid_t gid;
+	/* How it is run: standby.h has another way; NULL: child_run(). */
+	enum sts_status (*run)(void *run_arg, const struct child *c,
+	    struct child_end *end, struct sts_error *err);
+	void *run_arg;
 };
 
 /* Fetches https://mta-sts.DOMAIN/.well-known/mta-sts.txt into body[cap].
@@ -59,7 +66,6 @@ enum sts_status fetch_policy(const struct fetch_options *o, const char *domain,
     int64_t deadline, char *body, size_t cap, size_t *len,
     struct sts_error *err) STS_CHECKED;
 
-struct child_end;
 /* What it means that the helper ended so, having written said[end->why_len] to
  * fd 2.  Pure; fetch_policy() ends with it, tests and fuzzers begin here. */
 enum sts_status fetch_read(const struct fetch_options *o,

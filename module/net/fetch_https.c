@@ -413,3 +413,11 @@ fetch_https(const struct fetch_request *r, struct fetch_body *body,
 	curl_global_cleanup();
 	return status;
 }
+
+void
+fetch_https_warm(void)
+{
+	/* Where this fails it fails again, and is told. */
+	if (curl_global_init(CURL_GLOBAL_SSL) == CURLE_OK)
+		fetch_tls_warm();
+}

@@ -32,4 +32,8 @@ struct fetch_body {
 enum sts_status fetch_https(const struct fetch_request *r,
     struct fetch_body *body, struct sts_error *err) STS_CHECKED;
 
+/* Does beforehand, for the processes that this one is going to fork, what each
+ * had to do before its request.  Asks nobody. */
+void fetch_https_warm(void);
+
 #endif

@@ -19,6 +19,7 @@
 #include "fetch_https.h"
 #include "fetch_sandbox.h"
 #include "fetch_smtp.h"
+#include "fetch_standby.h"
 
 #define NOBODY 65534
 #define TIMEOUT_MAX 3600.0 /* seconds */
@@ -109,6 +110,7 @@ read_options(int argc, char *argv[], struct options *o)
 	int option;
 
 	opterr = 0;
+	optind = 0; /* also in a process that was forked */
 	while ((option = getopt_long(argc, argv, "+", names, NULL)) != -1)
 		if (!take_option(option, o))
 			return false;
@@ -158,10 +160,8 @@ check_ca(const char *path, const char *word, int mode, struct sts_error *err)
 /* Whoever starts us, a stranger's bytes are read by nobody of importance, and
  * the environment has no say. */
 static enum sts_status
-give_up_rights(const struct options *o, struct sts_error *err)
+give_up_rights(struct sts_error *err)
 {
-	struct fetch_sandbox held;
-
 	if (clearenv() != 0)
 		return error_set(err, STS_NOMEM, "no-memory", "out of memory");
 	if (become_may_root() && !become_user(NOBODY, NOBODY))
@@ -170,9 +170,19 @@ give_up_rights(const struct options *o, struct sts_error *err)
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return error_set(err, STS_SYSTEM, "rights", "SIGPIPE: %s",
 		    strerror(errno));
-	/* Not to be had everywhere; --version tells. */
-	fetch_sandbox_enter(o->ca_file, o->ca_path, &held);
 	return STS_OK;
+}
+
+static enum sts_status
+be_held(const struct options *o, struct sts_error *err)
+{
+	enum sts_status status = give_up_rights(err);
+	struct fetch_sandbox held;
+
+	/* Not to be had everywhere; --version tells. */
+	if (status == STS_OK)
+		fetch_sandbox_enter(o->ca_file, o->ca_path, &held);
+	return status;
 }
 
 static enum sts_status
@@ -314,7 +324,7 @@ fetch(const struct options *o, struct fetch_body *body, struct sts_error *err)
 	enum sts_status status;
 	char *report = NULL;
 
-	status = give_up_rights(o, err);
+	status = be_held(o, err);
 	if (status == STS_OK)
 		status = aim(o, &to, err);
 	if (status == STS_OK && o->post != NULL)
@@ -378,29 +388,59 @@ say_version(void)
 		(void)puts("no");
 }
 
-int
-main(int argc, char *argv[])
+static int
+tell(const struct sts_error *err)
+{
+	(void)fprintf(stderr, "%s: %s\n", err->word, err->text);
+	return exit_code(err->status);
+}
+
+static int
+act(const struct options *o)
 {
 	static struct fetch_body body;
-	struct options o = { .timeout = 15 };
 	struct sts_error err;
-	enum sts_status status;
+	enum sts_status status = fetch(o, &body, &err);
+
+	if (status == STS_OK)
+		status = print(&body, &err);
+	return status == STS_OK ? FETCH_EXIT_OK : tell(&err);
+}
+
+static int
+answer(int argc, char *argv[])
+{
+	struct options o = { .timeout = 15 };
 
 	if (!read_options(argc, argv, &o)) {
 		(void)fprintf(stderr, "usage: %s\n", USAGE);
 		return FETCH_EXIT_USAGE;
 	}
-	if (o.help || o.version) {
-		if (o.help)
-			(void)puts("usage: " USAGE "\n       " USAGE_POST);
-		else
-			say_version();
-		return FETCH_EXIT_OK;
-	}
-	status = fetch(&o, &body, &err);
-	if (status == STS_OK)
-		status = print(&body, &err);
-	if (status != STS_OK)
-		(void)fprintf(stderr, "%s: %s\n", err.word, err.text);
-	return exit_code(status);
+	if (!o.help && !o.version)
+		return act(&o);
+	if (o.help)
+		(void)puts("usage: " USAGE "\n       " USAGE_POST);
+	else
+		say_version();
+	return FETCH_EXIT_OK;
+}
+
+/* The libraries are loaded; a fetch is a process forked (standby.h). */
+static int
+stand_by(void)
+{
+	struct sts_error err;
+
+	if (give_up_rights(&err) != STS_OK)
+		return tell(&err);
+	fetch_https_warm();
+	return fetch_standby(answer) == 0 ? FETCH_EXIT_OK : FETCH_EXIT_SYSTEM;
+}
+
+int
+main(int argc, char *argv[])
+{
+	if (argc == 2 && strcmp(argv[1], "--standby") == 0)
+		return stand_by();
+	return answer(argc, argv);
 }

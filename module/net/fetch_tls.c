@@ -63,6 +63,17 @@ fetch_tls_require(void *ctx, struct fetch_tls *t)
 	    X509_VERIFY_PARAM_set1_host(param, t->host, 0) == 1;
 }
 
+void
+fetch_tls_warm(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = ctx != NULL ? SSL_new(ctx) : NULL;
+
+	(void)place();
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
 static const char *
 word_of(long fault)
 {

@@ -22,4 +22,7 @@ bool fetch_tls_require(void *ctx, struct fetch_tls *t) STS_CHECKED;
 enum sts_status fetch_tls_error(const struct fetch_tls *t,
     struct sts_error *err);
 
+/* Has OpenSSL find what a handshake needs, for processes forked later. */
+void fetch_tls_warm(void);
+
 #endif

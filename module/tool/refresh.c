@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../net/become.h"
+#include "../net/standby.h"
 #include "../store/cache.h"
 #include "../store/owner.h"
 #include "commands.h"
@@ -80,9 +81,13 @@ work(void *arg, const char *domain, void *result)
 static void
 begin_work(void *arg)
 {
+	static struct standby standby = { .pid = -1, .fd = -1 };
 	struct refresh *r = arg;
 
 	flight_drop(&r->lock);
+	/* A few domains are not worth it. */
+	if (!r->named)
+		r->tool->standby = &standby;
 }
 
 static void

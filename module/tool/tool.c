@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include "../lookup/world.h"
 #include "../net/child.h"
+#include "../net/fetch.h"
+#include "../net/standby.h"
 #include "../protocol/text.h"
 #include "../store/owner.h"
 
@@ -67,6 +69,21 @@ background(void *arg, const char *domain)
 	tool_background(arg, domain);
 }
 
+static enum sts_status
+fetch(void *arg, const char *domain, int64_t by, char *body, size_t cap,
+    size_t *len, struct sts_error *err)
+{
+	const struct tool *t = arg; /* as above */
+	struct fetch_options o;
+
+	world_helper(&t->config, &o);
+	if (t->standby != NULL) {
+		o.run = standby_run;
+		o.run_arg = t->standby;
+	}
+	return fetch_policy(&o, domain, by, body, cap, len, err);
+}
+
 /* A file that somebody names is meant to be there. */
 static bool
 config_is_there(struct tool *t)
@@ -90,6 +107,7 @@ tool_open(struct tool *t)
 	(void)problems; /* told; the defaults stand in */
 	world_ops(&ops, &t->config, log_line);
 	ops.background = background;
+	ops.fetch = fetch;
 	t->lookup = lookup_new(&t->config, &ops);
 	if (t->lookup == NULL && !t->command->for_exim)
 		tool_say("out of memory");

@@ -43,6 +43,8 @@ enum option_id {
 	OPT_N
 };
 
+struct standby;
+
 struct tool {
 	/* First: callbacks of the look-up that get a config find the tool by
 	 * it. */
@@ -52,6 +54,7 @@ struct tool {
 	/* Their values; "" for one that takes none; NULL: not given. */
 	const char *option[OPT_N];
 	struct lookup *lookup; /* after tool_open() */
+	struct standby *standby; /* a worker's; NULL: a helper a fetch */
 };
 
 /* One line of main.c's table. */

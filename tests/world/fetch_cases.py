@@ -452,6 +452,47 @@ def words_reach_the_module(world, domain):
         assert first[:2] == [status, word] and body == b"", first
 
 
+def ask_standby(helper, *args):
+    """One question to a helper that stands by: as run() has it."""
+    began = time.monotonic()
+    (out, to_out), (why, to_why) = os.pipe(), os.pipe()
+    text = "".join(arg + "\0" for arg in (FETCH, *args)).encode()
+    socket.send_fds(helper, [text], [to_out, to_why])
+    os.close(to_out)
+    os.close(to_why)
+    with open(out, "rb") as body, open(why, encoding="latin-1") as reason:
+        said = body.read(), reason.read()
+    status = os.waitstatus_to_exitcode(
+        struct.unpack("=i", helper.recv(16))[0])
+    return Done(status, *said, time.monotonic() - began)
+
+
+@special
+def standby_says_the_same(world, domain):
+    """what a helper that stands by forks says what one executed says"""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with subprocess.Popen([FETCH, "--standby"], env={}, cwd="/", stdin=its,
+                          stderr=subprocess.PIPE) as helper, ours:
+        its.close()
+        for number, (want, said, kind) in enumerate((
+                ("ok", answer(), "good"), ("ok", chunks(POLICY), "good"),
+                ("http-404", answer("404 No"), "good"),
+                ("redirect", redirect(301), "good"),
+                ("cert-name", answer(), "domain only"),
+                ("cert-expired", answer(), "expired"),
+                ("timeout", sent(end="silence"), "good"))):
+            name = f"b{number}.{domain}"
+            world.add(host_of(name), said, kind)
+            publish(world, name, WEB)
+            expect(ask_standby(ours, "--timeout", "1" if want == "timeout"
+                               else str(LIMIT), "--", name), want)
+        codes = [ask_standby(ours, *args).code for args in (
+            ("--nonsense",), ("--standby",), ("--version",))]
+        assert codes == [2, 2, 0], codes
+        ours.shutdown(socket.SHUT_RDWR)
+        assert helper.wait(LIMIT) == 0 and helper.stderr.read() == b""
+
+
 @special
 def module_time_limit(world, domain):
     """a silent policy host costs the module its time limit, not more"""

@@ -227,6 +227,43 @@ def nobody_is_root(world):
 
 
 @case
+def each_fetch_has_a_process(world):
+    """the helper of a worker stays, yet each fetch has a process of its own,
+    with no more rights than a helper that was executed"""
+    hosts = [cached(world, f"d{place}.test") for place in range(3)]
+    equal(refresh(world, "--older", "0", "--jobs", "1")["renewed"], 3,
+          "renewed")
+    single, *_ = (host.requests[0].client for host in hosts)
+    clients = [host.requests[1].client for host in hosts]
+    equal(len({client.pid for client in clients}), 3, "processes")
+    equal(len({client.parent for client in clients}), 1, "parents")
+    contains(single.limits, "Max processes             0                    0",
+             "limits of one executed")
+    for client in clients:
+        contains(client.parent_program, "mta-sts-fetch", "parent")
+        for name in ("program", "uids", "gids", "groups", "capabilities",
+                     "no_new_privs", "filtered", "environment", "limits",
+                     "descriptors"):
+            equal(getattr(client, name), getattr(single, name), name)
+
+
+@case
+def helper_is_killed(world):
+    """when the helper is killed its fetch ends at once, and is done again"""
+    host = cached(world)
+    host.delay = 2
+    age("enforce.test", DAY)
+    with begun() as running:
+        eventually(lambda: len(host.requests) == 2, "a request")
+        client = host.requests[1].client
+        os.kill(client.parent, signal.SIGKILL)
+        eventually(lambda: len(host.requests) == 3, "another request")
+        equal(os.path.exists(f"/proc/{client.pid}"), False, "the first")
+        equal(running.wait(timeout=20), 0, "end")
+    equal(refresh(world)["due"], 0, "afterwards")
+
+
+@case
 def exims_user_may(world):
     """Exim's own user may refresh, another may not and is told"""
     cached(world)

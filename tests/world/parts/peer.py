@@ -37,20 +37,32 @@ def _holder(inode):
     return None
 
 
+def _program(pid):
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/exe")
+    return None
+
+
 class Process:
     """What /proc says of a process: ids, rights, program, environment."""
 
     def __init__(self, pid):
         with open(f"/proc/{pid}/status", encoding="ascii") as text:
             fields = dict(re.findall(r"^(\w+):[ \t]*(.*)$", text.read(), re.M))
+        self.pid = int(pid)
+        self.parent = int(fields["PPid"])
+        self.parent_program = _program(self.parent)
         self.uids = [int(x) for x in fields["Uid"].split()]
         self.gids = [int(x) for x in fields["Gid"].split()]
         self.groups = [int(x) for x in fields["Groups"].split()]
         self.no_new_privs = fields.get("NoNewPrivs") == "1"
+        self.filtered = fields.get("Seccomp") == "2"
         self.capabilities = int(fields["CapEff"], 16)
         self.program = os.readlink(f"/proc/{pid}/exe")
         with open(f"/proc/{pid}/environ", "rb") as text:
             self.environment = text.read()
+        with open(f"/proc/{pid}/limits", encoding="ascii") as text:
+            self.limits = text.read()
         self.descriptors = sorted(int(x)
                                   for x in os.listdir(f"/proc/{pid}/fd"))
 
