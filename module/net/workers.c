@@ -79,6 +79,8 @@ be_worker(const struct workers *w, int fd, pid_t parent)
 		w->plan->begin(w->plan->arg);
 	while (do_job(w->plan, fd))
 		;
+	if (w->plan->end != NULL)
+		w->plan->end(w->plan->arg);
 	_exit(0);
 }
 

@@ -19,8 +19,10 @@ struct workers_plan {
 	unsigned n; /* 1 to WORKERS_MAX */
 	size_t result_size; /* bytes; at most WORKERS_JOB_MAX */
 	unsigned job_seconds; /* after which a worker is killed */
-	/* In a worker: once, before anything else. */
+	/* In a worker: once, before anything else, and after all else unless it
+	 * is killed.  Both may be NULL. */
 	void (*begin)(void *arg);
+	void (*end)(void *arg);
 	/* In a worker: fills *result, which is all zero. */
 	void (*work)(void *arg, const char *job, void *result);
 	/* In the parent; result is NULL when the worker was lost. */

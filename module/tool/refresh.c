@@ -90,6 +90,17 @@ begin_work(void *arg)
 		r->tool->standby = &standby;
 }
 
+/* Or its helper would be reaped by process 1, which not every container has a
+ * good one of. */
+static void
+end_work(void *arg)
+{
+	struct refresh *r = arg;
+
+	if (r->tool->standby != NULL)
+		standby_end(r->tool->standby);
+}
+
 static void
 count(struct tally *y, const char *domain, const struct renewal *w)
 {
@@ -297,6 +308,7 @@ cmd_refresh(struct tool *t, int argc, char *const argv[])
 		.plan = { .n = JOBS,
 		    .result_size = sizeof(struct renewal),
 		    .begin = begin_work,
+		    .end = end_work,
 		    .work = work,
 		    .done = done,
 		    .stop = &stop } };

@@ -130,6 +130,32 @@ every_job_is_done_once(void **state)
 	assert_in_range(n, 2, 7);
 }
 
+/* One after another, as workers_end() ends them. */
+static void
+count_end(void *arg)
+{
+	struct task *t = arg;
+
+	(*t->busy)++;
+}
+
+static void
+each_ends_in_its_own_way(void **state)
+{
+	struct task t = task(4);
+	struct workers *w;
+
+	(void)state;
+	t.plan.end = count_end;
+	w = start(&t);
+	assert_true(workers_give(w, "2"));
+	assert_true(workers_give(w, "die"));
+	workers_finish(w);
+	assert_int_equal(*t.busy, 0);
+	workers_end(w);
+	assert_int_equal(*t.busy, 3);
+}
+
 static const char *const ends[] = { "die", "kill" };
 
 static void
@@ -276,6 +302,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(every_job_is_done_once),
+		SCRATCH_TEST(each_ends_in_its_own_way),
 		SCRATCH_TEST(a_lost_worker_loses_its_job_only),
 		SCRATCH_TEST(without_workers_nothing_is_taken),
 		SCRATCH_TEST(one_that_hangs_is_killed),
