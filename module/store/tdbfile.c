@@ -2,6 +2,7 @@
 /* tdbfile.c - one TDB file of ours: read, written, walked. */
 #include "tdbfile.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h> /* for tdb.h */
 #include <stdlib.h>
@@ -35,6 +36,8 @@ tdbfile_close(struct tdbfile *f)
 	if (f->tdb != NULL)
 		(void)tdb_close(f->tdb);
 	f->tdb = NULL;
+	/* To close it ends every lock that this process holds on the file. */
+	tdbquick_close(&f->quick);
 }
 
 enum sts_status
@@ -160,6 +163,12 @@ is_surely_missing(struct tdbfile *f, TDB_DATA key)
 	return !s.found || failed_by(f, TDB_ERR_IO);
 }
 
+static enum sts_status
+missing(struct sts_error *err)
+{
+	return error_set(err, STS_MISS, "cache-miss", "not cached");
+}
+
 /* The value under a key whose chain is locked, malloc'ed.  STS_MISS, or
  * STS_SYSTEM with f->error. */
 static enum sts_status
@@ -172,7 +181,7 @@ fetch(struct tdbfile *f, TDB_DATA key, TDB_DATA *value, struct sts_error *err)
 	(void)failed(f);
 	if (f->error == TDB_ERR_NOEXIST &&
 	    (!f->durable || is_surely_missing(f, key)))
-		return error_set(err, STS_MISS, "cache-miss", "not cached");
+		return missing(err);
 	return trouble(f, "cache-read", err);
 }
 
@@ -195,8 +204,8 @@ get_once(struct tdbfile *f, const char *key, struct bytes *value,
 	return status;
 }
 
-enum sts_status
-tdbfile_get(struct tdbfile *f, const char *key, struct bytes *value,
+static enum sts_status
+get_by_tdb(struct tdbfile *f, const char *key, struct bytes *value,
     struct sts_error *err)
 {
 	enum sts_status status = tdbfile_open(f, err);
@@ -207,6 +216,24 @@ tdbfile_get(struct tdbfile *f, const char *key, struct bytes *value,
 	if (is_mended(f, status))
 		status = get_once(f, key, value, err);
 	return status;
+}
+
+enum sts_status
+tdbfile_get(struct tdbfile *f, const char *key, struct bytes *value,
+    struct sts_error *err)
+{
+	char path[TDBOPEN_PATH];
+
+	if (tdbopen_path(f, "", path))
+		switch (tdbquick_get(&f->quick, f->dir, path, key, value)) {
+		case TDBQUICK_FOUND:
+			return STS_OK;
+		case TDBQUICK_MISSING:
+			return missing(err);
+		case TDBQUICK_UNKNOWN:
+			break;
+		}
+	return get_by_tdb(f, key, value, err);
 }
 
 static uint64_t
@@ -378,7 +405,8 @@ change(struct tdbfile *f, TDB_DATA key, TDB_DATA value)
 static bool
 store(struct tdbfile *f, TDB_DATA key, TDB_DATA value)
 {
-	if (!tdbopen_comes_free(tdb_fd(f->tdb), 0, 0, tdbopen_deadline(f)))
+	if (!tdbopen_comes_free(tdb_fd(f->tdb), F_RDLCK, 0, 0,
+		tdbopen_deadline(f)))
 		return failed_by(f, TDB_ERR_LOCK);
 	if (!tdbopen_begins_well(f))
 		return failed_by(f, TDB_ERR_CORRUPT);
@@ -479,6 +507,32 @@ tdbfile_delete(struct tdbfile *f, const char *key, struct sts_error *err)
 	return status == STS_MISS && deleted ? STS_OK : status;
 }
 
+/* Without libtdb; false: it is still to be done. */
+static bool
+patch_quickly(struct tdbfile *f, const char *key,
+    bool (*make)(void *arg, char *buf, size_t len, uint64_t size), void *arg)
+{
+	char path[TDBOPEN_PATH];
+
+	return tdbopen_path(f, "", path) &&
+	    tdbquick_patch(&f->quick, f->dir, path, key, make, arg) ==
+	    TDBQUICK_FOUND;
+}
+
+struct patch {
+	bool (*change)(void *arg, char *buf, size_t len);
+	void *arg;
+};
+
+static bool
+patch_any(void *arg, char *buf, size_t len, uint64_t size)
+{
+	const struct patch *p = arg;
+
+	(void)size;
+	return p->change(p->arg, buf, len);
+}
+
 static enum sts_status
 patch_once(struct tdbfile *f, const char *key,
     bool (*change_it)(void *arg, char *buf, size_t len), void *arg,
@@ -507,9 +561,12 @@ tdbfile_patch(struct tdbfile *f, const char *key,
     bool (*change_it)(void *arg, char *buf, size_t len), void *arg,
     struct sts_error *err)
 {
+	struct patch p = { change_it, arg };
 	enum sts_status status;
 	unsigned tries = 0;
 
+	if (patch_quickly(f, key, patch_any, &p))
+		return STS_OK;
 	do {
 		status = tdbfile_open(f, err);
 		if (status == STS_OK)
@@ -581,13 +638,36 @@ alter_once(struct tdbfile *f, const char *key,
 	return status;
 }
 
+struct alteration {
+	const struct tdbfile_change *change;
+	bool done; /* with what is no longer and no shorter than before */
+};
+
+static bool
+alter_in_place(void *arg, char *buf, size_t len, uint64_t size)
+{
+	struct alteration *a = arg;
+	const struct tdbfile_change *c = a->change;
+	struct bytes was = { buf, len };
+	struct bytes now = { NULL, 0 };
+
+	a->done = c->make(c->arg, was, size <= c->size_max, &now) &&
+	    now.len == len;
+	if (a->done)
+		memcpy(buf, now.p, len);
+	return a->done;
+}
+
 enum sts_status
 tdbfile_alter(struct tdbfile *f, const char *key,
     const struct tdbfile_change *change_it, struct sts_error *err)
 {
+	struct alteration a = { change_it, false };
 	enum sts_status status;
 	unsigned tries = 0;
 
+	if (patch_quickly(f, key, alter_in_place, &a) && a.done)
+		return STS_OK;
 	do {
 		status = tdbfile_open(f, err);
 		if (status == STS_OK)

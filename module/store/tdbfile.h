@@ -2,8 +2,9 @@
 /* tdbfile.h - one TDB file of ours: read, written, walked.
  *
  * The file is opened on first use, O_RDWR with TDB's locks and without mmap,
- * under the effective user of its directory's owner; the handle is given up
- * after a fork, and when the file has been replaced.  What is missing or
+ * under the effective user of its directory's owner; libtdb's handle is given
+ * up after a fork, and any when the file has been replaced.  What is ordinary
+ * is read and changed without libtdb (tdbquick.h).  What is missing or
  * damaged is mended on the way (tdbmend.h), and what has grown is cared for
  * once a day (tdbcare.h).  The tdb*.c are the only users of tdb.h. */
 #ifndef TDBFILE_H
@@ -13,6 +14,7 @@
 #include <sys/types.h>
 #include "../protocol/scan.h"
 #include "../protocol/status.h"
+#include "tdbquick.h"
 
 struct tdb_context;
 
@@ -32,6 +34,7 @@ struct tdbfile {
 	 * TDBOPEN_WAIT_MS for any; 0: only that. */
 	int64_t deadline;
 	/* its own */
+	struct tdbquick quick; /* enough for most */
 	struct tdb_context *tdb;
 	pid_t pid; /* who opened it, ... */
 	dev_t dev; /* ... and what */

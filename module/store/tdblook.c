@@ -6,11 +6,13 @@
  * filled with zeros. */
 #include "tdblook.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h> /* for tdb.h */
 #include <sys/stat.h>
 #include <unistd.h>
 #include <tdb.h>
 #include "clock.h"
+#include "tdbformat.h"
 #include "tdbopen.h"
 
 /* Of content that it does not understand
@@ -70,17 +72,9 @@ chains_inside(struct tdb_context *t, int64_t deadline)
 	return TDB_SOUND;
 }
 
-/* How every record of TDB's begins. */
-struct record {
-	uint32_t next; /* the place of the next one in its list */
-	uint32_t len; /* bytes that follow */
-	uint32_t key_len, value_len, hash;
-	uint32_t magic;
-};
-
 /* Reads the record at `at`; false if not all of it is in the file. */
 static bool
-read_record(int fd, off_t size, uint32_t at, struct record *r)
+read_record(int fd, off_t size, uint32_t at, struct tdbformat_record *r)
 {
 	return pread(fd, r, sizeof *r, (off_t)at) == sizeof *r &&
 	    (off_t)at + (off_t)sizeof *r + (off_t)r->len <= size;
@@ -89,13 +83,9 @@ read_record(int fd, off_t size, uint32_t at, struct record *r)
 /* TDB repairs the mark of one that was being deleted when its process died,
  * and writes nothing more where it meets any other. */
 static bool
-is_free(const struct record *r)
+is_free(const struct tdbformat_record *r)
 {
-	enum {
-		USED = 0x26011999
-	};
-
-	return r->magic == USED || r->magic == ~(uint32_t)USED;
+	return r->magic == TDBFORMAT_USED || r->magic == ~TDBFORMAT_USED;
 }
 
 /* The space that TDB will write to: the free list, and what it keeps to undo a
@@ -103,19 +93,15 @@ is_free(const struct record *r)
 static bool
 space_is_whole(int fd)
 {
-	enum {
-		RECOVERY = 44,
-		FREE_LIST = 168
-	};
-	struct record r;
+	struct tdbformat_record r;
 	struct stat st;
 	uint32_t at;
 	off_t n = 0;
 
 	if (fstat(fd, &st) != 0 ||
-	    pread(fd, &at, sizeof at, RECOVERY) != sizeof at ||
+	    pread(fd, &at, sizeof at, TDBFORMAT_RECOVERY) != sizeof at ||
 	    (at != 0 && !read_record(fd, st.st_size, at, &r)) ||
-	    pread(fd, &at, sizeof at, FREE_LIST) != sizeof at)
+	    pread(fd, &at, sizeof at, TDBFORMAT_FREE_LIST) != sizeof at)
 		return false;
 	for (; at != 0; at = r.next)
 		if (!read_record(fd, st.st_size, at, &r) || !is_free(&r) ||
@@ -137,7 +123,7 @@ tdblook_inside(struct tdb_context *t, int64_t deadline)
 {
 	enum tdb_condition c;
 
-	if (!tdbopen_comes_free(tdb_fd(t), 0, 0, sooner(deadline)))
+	if (!tdbopen_comes_free(tdb_fd(t), F_RDLCK, 0, 0, sooner(deadline)))
 		return TDB_UNKNOWN;
 	c = chains_inside(t, deadline);
 	if (c != TDB_SOUND)

@@ -12,11 +12,6 @@
 #include "../protocol/text.h"
 #include "clock.h"
 
-/* A file begins with the first; what is copied into a new one because it has
- * outgrown that gets the second.  TDB copies the whole table for every
- * transaction: larger is not better. */
-#define HASH_SIZE 10007
-#define HASH_SIZE_LARGE 100003
 #define LARGE (64u << 20) /* bytes; 150,000 policies or so */
 
 bool
@@ -45,10 +40,11 @@ tdbopen_deadline(const struct tdbfile *f)
 }
 
 bool
-tdbopen_comes_free(int fd, off_t from, off_t len, int64_t deadline)
+tdbopen_comes_free(int fd, short type, off_t from, off_t len,
+    int64_t deadline)
 {
 	do {
-		struct flock l = { .l_type = F_RDLCK,
+		struct flock l = { .l_type = type,
 			.l_whence = SEEK_SET,
 			.l_start = from,
 			.l_len = len };
@@ -99,7 +95,7 @@ tdbopen_at(const struct tdbfile *f, const char *path)
 	struct tdb_context *t = open_tdb(f, path, 0, 0, TDB_NOMMAP);
 	int n = t != NULL ? tdb_hash_size(t) : 0;
 
-	if (t == NULL || n == HASH_SIZE || n == HASH_SIZE_LARGE)
+	if (t == NULL || n == TDBFORMAT_CHAINS || n == TDBFORMAT_CHAINS_LARGE)
 		return t;
 	(void)tdb_close(t);
 	errno = EIO;
@@ -117,7 +113,7 @@ may_be_opened(const char *path, int64_t deadline)
 
 	if (fd < 0)
 		return false;
-	ok = tdbopen_comes_free(fd, 0, 1, deadline);
+	ok = tdbopen_comes_free(fd, F_WRLCK, 0, 1, deadline);
 	keep = errno;
 	(void)close(fd);
 	errno = keep;
@@ -175,7 +171,8 @@ tdbopen_create(const struct tdbfile *f, const char *path, uint64_t size)
 
 	(void)unlink(path);
 	/* Nobody else has it: mmap is fast and safe. */
-	t = open_tdb(f, path, size > LARGE ? HASH_SIZE_LARGE : HASH_SIZE,
+	t = open_tdb(f, path,
+	    size > LARGE ? TDBFORMAT_CHAINS_LARGE : TDBFORMAT_CHAINS,
 	    O_CREAT | O_EXCL, TDB_DEFAULT);
 	/* Whatever the umask is. */
 	if (t != NULL && fchmod(tdb_fd(t), TDBOPEN_MODE) != 0) {

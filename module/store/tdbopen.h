@@ -40,9 +40,11 @@ bool tdbopen_begins_well(const struct tdbfile *f);
 int64_t tdbopen_deadline(const struct tdbfile *f);
 /* TDB waits without end for whoever holds its locks.  Those are held for
  * milliseconds, unless somebody was stopped or his disk hangs: so look first.
- * True when nobody is about to write in the len bytes (0: all) from `from` of
- * the file, or is no more by the deadline; else false and errno is EAGAIN. */
-bool tdbopen_comes_free(int fd, off_t from, off_t len, int64_t deadline);
+ * True when a lock of that type (F_RDLCK, F_WRLCK) on the len bytes (0: all)
+ * from `from` of the file can be had, or can by the deadline; else false and
+ * errno is EAGAIN. */
+bool tdbopen_comes_free(int fd, short type, off_t from, off_t len,
+    int64_t deadline);
 /* Readers go on, writers wait.  True: to be ended by tdb_unlockall_read(). */
 bool tdbopen_lock_writers(struct tdb_context *t, int64_t deadline) STS_CHECKED;
 

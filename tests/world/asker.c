@@ -25,7 +25,8 @@
 
 typedef int function(unsigned char **yield, int argc, unsigned char *argv[]);
 
-#define KEPT_MAX 3 /* the cache's files stay open in a process */
+/* The cache's three files stay open in a process, each also by libtdb. */
+#define KEPT_MAX 6
 #define DESCRIPTORS 1024
 #define CACHE_DIR "/mta-sts/"
 
