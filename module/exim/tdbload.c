@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tdbload.c - libtdb for mta_sts.so, which is not linked with it: loaded on
- * first use, and found faster.
- *
- * Debian's libtdb has all the names that it needs bound when it is loaded.  As
- * a library of a module each is looked for in Exim and its 43 libraries first,
- * which is half of what a first look-up costs; loaded from here, by
- * RTLD_DEEPBIND, in its own. */
+/* tdbload.c - libtdb for mta_sts.so, which is not linked with it but loads it
+ * on first use: most deliveries have none (tdbquick.h), and it costs a process
+ * more than all the rest of a look-up. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h> /* for tdb.h */
@@ -80,28 +76,15 @@ static const struct {
 	CALLS(NAME)
 };
 
-/* Where some other malloc() stands before libc's (LD_PRELOAD, a sanitizer),
- * libtdb must use it, too: its memory is freed by us, and strdup()'s by it. */
-static bool
-is_mallocs_libcs(void)
-{
-	void *found = dlsym(RTLD_DEFAULT, "malloc");
-
-	return found != NULL && found == dlsym(RTLD_DEFAULT, "__libc_malloc");
-}
-
 /* For the rest of this process. */
 static bool
 load(void)
 {
 	static void *library;
-	int flags = RTLD_LAZY | RTLD_LOCAL;
 
 	if (library != NULL)
 		return true;
-	if (is_mallocs_libcs())
-		flags |= RTLD_DEEPBIND;
-	library = dlopen(LIBTDB, flags);
+	library = dlopen(LIBTDB, RTLD_LAZY | RTLD_LOCAL);
 	for (size_t i = 0; library != NULL && i < sizeof names / sizeof *names;
 	     i++) {
 		void *found = dlsym(library, names[i].name);
