@@ -12,6 +12,7 @@
 #include "../lookup/world.h"
 #include "../report/session.h"
 #include "../report/sink.h"
+#include "../store/clock.h"
 
 #define EXIM_OK 0
 #define EXIM_LOG_MAIN 1
@@ -193,8 +194,10 @@ mta_sts_event(uschar **yield, int argc, uschar *argv[])
 	for (int i = 0; i < EVENT_ARGS; i++)
 		args[i] = (const char *)argv[i];
 	if (event_read(argc, args, &e)) {
-		event_handle(lookup, &e);
+		lookup_hurry(lookup, clock_ms() + EVENT_WAIT_MS);
 		report(&e);
+		event_handle(lookup, &e);
+		lookup_hurry(lookup, 0);
 	}
 	return give(yield, "");
 }

@@ -7,6 +7,8 @@
 #include "lookup.h"
 
 #define EVENT_ARGS 7
+/* For whoever holds the cache; then the event counts for nothing. */
+#define EVENT_WAIT_MS 100
 
 /* Exim gives a function no more arguments than that, so the last one is packed:
  * fields with '|' between them.  Whatever is missing at its end is empty. */

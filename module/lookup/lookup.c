@@ -327,6 +327,8 @@ good_until(const struct answer *a, time_t now)
 static void
 limit(struct lookup *l, int64_t deadline)
 {
+	if (l->hurry != 0 && (deadline == 0 || l->hurry < deadline))
+		deadline = l->hurry;
 	cache_limit(l->cache, deadline);
 	history_limit(l->history, deadline);
 }
@@ -370,6 +372,13 @@ lookup_remembered(struct lookup *l, const char *domain)
 		strcmp(l->last->domain, domain) == 0
 	    ? l->last
 	    : NULL;
+}
+
+void
+lookup_hurry(struct lookup *l, int64_t deadline)
+{
+	l->hurry = deadline;
+	limit(l, 0);
 }
 
 bool

@@ -51,6 +51,10 @@ const struct answer *lookup_domain(struct lookup *l, const char *domain,
  * nothing.  Borrowed until the next call on l. */
 const struct answer *lookup_remembered(struct lookup *l, const char *domain);
 
+/* From now on the cache is waited for no longer than until deadline (clock.h),
+ * whatever is asked of l; 0: as at first. */
+void lookup_hurry(struct lookup *l, int64_t deadline);
+
 /* A delivery to domain failed under its policy: the next look-up asks DNS at
  * once and, when the last fetch is over 300 s old, fetches whatever the id
  * says (RFC 8461 5). */

@@ -32,6 +32,7 @@ struct lookup {
 	struct exceptions *exceptions; /* NULL: not read yet */
 	struct memo memo;
 	struct answer *last; /* an answer that the memo does not hold */
+	int64_t hurry; /* clock.h; 0: none */
 	bool told_unwritable; /* one log line a process is enough */
 	struct session session;
 };

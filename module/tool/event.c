@@ -56,8 +56,9 @@ cmd_event(struct tool *t, int argc, char *const argv[])
 	memcpy(args, argv, sizeof args);
 	quiet_limit(tool_time_limit(t), "");
 	if (event_read(argc, args, &e)) {
-		event_handle(t->lookup, &e);
+		lookup_hurry(t->lookup, clock_ms() + EVENT_WAIT_MS);
 		report(t, &e);
+		event_handle(t->lookup, &e);
 	}
 	return EXIT_DONE;
 }

@@ -2,9 +2,14 @@
 /* test_session.c - from Exim's events to one verdict a session (RFC 8460 4). */
 #include "../../module/report/session.h"
 #include "fakes.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "../../module/protocol/text.h"
+#include "../../module/store/clock.h"
 
 #define HOST "mx.example.com"
 #define IP "192.0.2.25"
@@ -468,6 +473,48 @@ an_older_policy_in_force_stays_a_success(void **state)
 	assert_string_equal(told, STS "success [301|   |http-500]\n");
 }
 
+static void
+hold_the_file(struct fakes *f)
+{
+	struct flock lock = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = 168 };
+	int fd = open(fakes_path(f, "policies.tdb"), O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || fcntl(fd, F_SETLK, &lock) != 0)
+		_exit(1);
+	f->right = 1;
+	(void)poll(NULL, 0, 20000);
+}
+
+/* Somebody was stopped while he held the cache: an event of a process that
+ * knows nothing yet, and one that must write, are given up. */
+static void
+a_held_cache_is_not_waited_for(void **state)
+{
+	struct fakes *f = *state;
+	static const char packed[] = "enforce" TRIED;
+	const char *const argv[EVENT_ARGS] = { "msg:host:defer", "x",
+		EVENT_TLS_FAILURE, "example.com", HOST, IP, packed };
+	struct event e;
+	int64_t began;
+	pid_t holder;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	holder = fakes_fork(f, hold_the_file);
+	fakes_until(&f->right);
+	begin(f);
+	began = clock_ms();
+	assert_true(event_read(EVENT_ARGS, argv, &e));
+	lookup_hurry(session.lookup, began + EVENT_WAIT_MS);
+	session_event(&session, &e);
+	event_handle(session.lookup, &e);
+	lookup_hurry(session.lookup, 0);
+	assert_in_range(clock_ms() - began, EVENT_WAIT_MS - 1, 2000);
+	assert_int_equal(kill(holder, SIGKILL), 0);
+	assert_false(fakes_wait(holder));
+}
+
 /* --- switches ------------------------------------------------------------- */
 
 static void
@@ -524,6 +571,7 @@ main(void)
 		flow_test(a_policy_is_told_as_it_was_published),
 		flow_test(a_policy_is_the_one_that_was_looked_up),
 		flow_test(an_older_policy_in_force_stays_a_success),
+		flow_test(a_held_cache_is_not_waited_for),
 		flow_test(switches),
 		flow_test(an_exception_is_not_reported),
 	};
