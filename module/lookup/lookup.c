@@ -333,18 +333,13 @@ limit(struct lookup *l, int64_t deadline)
 	history_limit(l->history, deadline);
 }
 
-const struct answer *
-lookup_domain(struct lookup *l, const char *domain, unsigned flags)
+static const struct answer *
+ask_anew(struct lookup *l, const char *domain, unsigned flags, time_t now)
 {
 	struct quest q = { .l = l, .flags = flags };
 	struct answer *a;
 
-	q.now = l->ops.now(l->ops.arg);
-	if (flags == LOOKUP_PLAIN) {
-		a = memo_get(&l->memo, domain, q.now);
-		if (a != NULL)
-			return a;
-	}
+	q.now = now;
 	q.dns_deadline = clock_ms() + (int64_t)l->config.dns_timeout * 1000;
 	q.deadline = q.dns_deadline +
 	    (int64_t)l->config.fetch_timeout * 1000;
@@ -357,6 +352,17 @@ lookup_domain(struct lookup *l, const char *domain, unsigned flags)
 	    memo_put(&l->memo, domain, a, q.now, good_until(a, q.now)))
 		return a;
 	return keep(l, a);
+}
+
+const struct answer *
+lookup_domain(struct lookup *l, const char *domain, unsigned flags)
+{
+	time_t now = l->ops.now(l->ops.arg);
+	const struct answer *a = flags == LOOKUP_PLAIN
+	    ? memo_get(&l->memo, domain, now)
+	    : NULL;
+
+	return a != NULL ? a : ask_anew(l, domain, flags, now);
 }
 
 const struct answer *
