@@ -695,7 +695,7 @@ exim_time()
 	"$python" - "$cache/policies.tdb" "$tmp/locked" <<-'END' &
 		import fcntl, sys, time
 		held = open(sys.argv[1], "r+b")
-		fcntl.lockf(held, fcntl.LOCK_EX, 1, 0)
+		fcntl.lockf(held, fcntl.LOCK_EX)
 		open(sys.argv[2], "w").close()
 		time.sleep(20)
 	END
