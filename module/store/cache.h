@@ -6,8 +6,9 @@
  * be forgotten at no risk: that a domain has no policy, or that its fetch
  * failed; it is bounded, and begun anew when it is full or damaged.  Both are
  * opened on first use, read and written with TDB's locks (RFC 8461 10.2: what
- * an attacker wants is a false "no policy"), without mmap (a file cut short by
- * somebody else must not kill Exim), and never kept across a fork. */
+ * an attacker wants is a false "no policy"), and without mmap (a file cut short
+ * by somebody else must not kill Exim).  libtdb's handle is never kept across a
+ * fork; the descriptor of tdbquick.h may be. */
 #ifndef CACHE_H
 #define CACHE_H
 
