@@ -78,7 +78,7 @@ def _found(peer):
 def peer_process(peer):
     """The Process whose socket has the address and port peer, or None.  What
     /proc lists lacks a line now and then while others come and go."""
-    for _ in range(20):
+    for _ in range(100):
         process = _found(peer)
         if process:
             return process
