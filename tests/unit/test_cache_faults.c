@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "ran.h"
+#include "sanitized.h"
 #include "../../module/store/clock.h"
 
 #define N 6
@@ -103,18 +104,7 @@ fault_fdatasync(int fd)
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-#define OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-#endif
-
-#if OWN_MALLOC
+#if !SANITIZED
 void *fault_malloc(size_t size) INSTEAD_OF("malloc");
 void *fault_calloc(size_t n, size_t size) INSTEAD_OF("calloc");
 void *fault_realloc(void *p, size_t size) INSTEAD_OF("realloc");
