@@ -503,6 +503,7 @@ a_held_cache_is_not_waited_for(void **state)
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	holder = fakes_fork(f, hold_the_file);
 	fakes_until(&f->right);
+	forget_told();
 	begin(f);
 	began = clock_ms();
 	assert_true(event_read(EVENT_ARGS, argv, &e));

@@ -22,7 +22,9 @@
 #define SHORT_MS 300
 #define LATE_MS 1000 /* what a loaded machine may add */
 
-static char directory[] = "/tmp/mta-sts-test-standby.XXXXXX";
+#define TEMPLATE "/tmp/mta-sts-test-standby.XXXXXX"
+
+static char directory[sizeof TEMPLATE];
 static char helper[128];
 static struct standby standby = { .pid = -1, .fd = -1 };
 static struct ran ran;
@@ -437,6 +439,7 @@ static int
 make_directory(void **state)
 {
 	(void)state;
+	memcpy(directory, TEMPLATE, sizeof directory);
 	return mkdtemp(directory) != NULL && chmod(directory, 0755) == 0 ? 0
 									 : -1;
 }
@@ -486,8 +489,10 @@ main(int argc, char *argv[])
 		return stand_by(basename(argv[0]));
 	if (argc == 2)
 		return run_script(argc, argv);
-	failed = cmocka_run_group_tests(tests, make_directory, NULL);
+	failed = cmocka_run_group_tests(tests, make_directory,
+	    remove_directory);
 	if (!SANITIZED)
-		failed += cmocka_run_group_tests(limited, NULL, NULL);
-	return failed + remove_directory(NULL);
+		failed += cmocka_run_group_tests(limited, make_directory,
+		    remove_directory);
+	return failed;
 }
