@@ -16,6 +16,9 @@
 #include "tdbmend.h"
 #include "tdbopen.h"
 
+/* Whoever changes a value in its place, or ends a transaction, has a chain
+ * locked for less, unless he was stopped. */
+#define BUSY_WAIT_MS 500
 #define GROWTH_ROOM (16u << 20) /* bytes */
 
 static TDB_DATA
@@ -218,21 +221,54 @@ get_by_tdb(struct tdbfile *f, const char *key, struct bytes *value,
 	return status;
 }
 
+/* Waits a moment for whoever has the chain locked.  To open the file by libtdb
+ * may take longer, and fails while somebody stands still in opening it. */
+static bool
+is_worth_waiting(const struct tdbfile *f, enum tdbquick_result r,
+    int64_t *until)
+{
+	if (r != TDBQUICK_BUSY)
+		return false;
+	if (*until == 0) {
+		int64_t deadline = tdbopen_deadline(f);
+
+		*until = clock_ms() + BUSY_WAIT_MS;
+		*until = *until < deadline ? *until : deadline;
+	}
+	if (clock_left(*until) == 0)
+		return false;
+	(void)poll(NULL, 0, 1);
+	return true;
+}
+
+static enum tdbquick_result
+get_quickly(struct tdbfile *f, const char *key, struct bytes *value)
+{
+	char path[TDBOPEN_PATH];
+	enum tdbquick_result r;
+	int64_t until = 0;
+
+	if (!tdbopen_path(f, "", path))
+		return TDBQUICK_UNKNOWN;
+	do
+		r = tdbquick_get(&f->quick, f->dir, path, key, value);
+	while (is_worth_waiting(f, r, &until));
+	return r;
+}
+
 enum sts_status
 tdbfile_get(struct tdbfile *f, const char *key, struct bytes *value,
     struct sts_error *err)
 {
-	char path[TDBOPEN_PATH];
-
-	if (tdbopen_path(f, "", path))
-		switch (tdbquick_get(&f->quick, f->dir, path, key, value)) {
-		case TDBQUICK_FOUND:
-			return STS_OK;
-		case TDBQUICK_MISSING:
-			return missing(err);
-		case TDBQUICK_UNKNOWN:
-			break;
-		}
+	switch (get_quickly(f, key, value)) {
+	case TDBQUICK_FOUND:
+		return STS_OK;
+	case TDBQUICK_MISSING:
+		return missing(err);
+	case TDBQUICK_UNKNOWN:
+	case TDBQUICK_BUSY:
+		break;
+	}
 	return get_by_tdb(f, key, value, err);
 }
 
@@ -513,10 +549,15 @@ patch_quickly(struct tdbfile *f, const char *key,
     bool (*make)(void *arg, char *buf, size_t len, uint64_t size), void *arg)
 {
 	char path[TDBOPEN_PATH];
+	enum tdbquick_result r;
+	int64_t until = 0;
 
-	return tdbopen_path(f, "", path) &&
-	    tdbquick_patch(&f->quick, f->dir, path, key, make, arg) ==
-	    TDBQUICK_FOUND;
+	if (!tdbopen_path(f, "", path))
+		return false;
+	do
+		r = tdbquick_patch(&f->quick, f->dir, path, key, make, arg);
+	while (is_worth_waiting(f, r, &until));
+	return r == TDBQUICK_FOUND;
 }
 
 struct patch {

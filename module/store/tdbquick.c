@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tdbquick.c - a chain of a TDB file: locked, read, and a value in it. */
 #include "tdbquick.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,8 @@ is_current(const struct tdbquick *q, const char *path)
 
 /* --- its records ---------------------------------------------------------- */
 
-static bool
+/* FOUND, or why not. */
+static enum tdbquick_result
 lock_chain(const struct tdbquick *q, uint32_t chain, short type)
 {
 	struct flock l = { .l_type = type,
@@ -87,7 +89,10 @@ lock_chain(const struct tdbquick *q, uint32_t chain, short type)
 		.l_start = TDBFORMAT_LOCK(chain),
 		.l_len = 1 };
 
-	return fcntl(q->fd, F_SETLK, &l) == 0;
+	if (fcntl(q->fd, F_SETLK, &l) == 0)
+		return TDBQUICK_FOUND;
+	return errno == EAGAIN || errno == EACCES ? TDBQUICK_BUSY
+						  : TDBQUICK_UNKNOWN;
 }
 
 /* Whether it begins as it did, and no transaction was broken off, which TDB
@@ -246,9 +251,11 @@ with_chain(struct tdbquick *q, const char *key, const struct change *c,
 
 	w.hash = tdbhash(key, w.len);
 	w.chain = w.hash % q->head.chains;
-	if (!make_room(q, WINDOW) ||
-	    !lock_chain(q, w.chain, c == NULL ? F_RDLCK : F_WRLCK))
+	if (!make_room(q, WINDOW))
 		return TDBQUICK_UNKNOWN;
+	r = lock_chain(q, w.chain, c == NULL ? F_RDLCK : F_WRLCK);
+	if (r != TDBQUICK_FOUND)
+		return r;
 	r = is_whole(q) ? find(q, &w, p) : TDBQUICK_UNKNOWN;
 	if (r == TDBQUICK_FOUND && c != NULL && !write_value(q, p, c))
 		r = TDBQUICK_UNKNOWN;

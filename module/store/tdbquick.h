@@ -5,9 +5,9 @@
  * Nearly all that a delivery wants of the cache is one value, or to know that
  * there is none.  To load libtdb and to open a file by it costs a process ten
  * times as much as that.  So here a chain is locked as TDB does it, read, and
- * unlocked.  Whatever is not as in a sound file that nobody is just writing to
- * (TDBQUICK_UNKNOWN) is left to libtdb, which waits, mends, or finds out why:
- * as is all that makes a file longer or shorter, or moves anything in it. */
+ * unlocked.  Whatever is not as in a sound file (TDBQUICK_UNKNOWN) is left to
+ * libtdb, which mends or finds out why: as is all that makes a file longer or
+ * shorter, or moves anything in it. */
 #ifndef TDBQUICK_H
 #define TDBQUICK_H
 
@@ -20,6 +20,7 @@
 
 enum tdbquick_result {
 	TDBQUICK_UNKNOWN,
+	TDBQUICK_BUSY, /* somebody else has the chain locked */
 	TDBQUICK_FOUND,
 	TDBQUICK_MISSING
 };

@@ -8,7 +8,7 @@
 #include "../../module/store/clock.h"
 
 #define DOMAIN "example.com"
-#define PATIENCE_MS 6500 /* a little more than TDBOPEN_WAIT_MS */
+#define PATIENCE_MS 7000 /* more than BUSY_WAIT_MS and TDBOPEN_WAIT_MS */
 
 static int
 get_in_vain(void *arg)
@@ -110,6 +110,47 @@ check_stopped(void **state)
 	assert_int_equal(s->alerts, 0);
 }
 
+/* --- nor do two get into each other's way ---------------------------------- */
+
+static int
+get_in_time(void *arg)
+{
+	cache_limit(((struct scratch *)arg)->cache, clock_ms() + 2000);
+	return get_all_the_same(arg);
+}
+
+static int
+touch_in_time(void *arg)
+{
+	cache_limit(((struct scratch *)arg)->cache, clock_ms() + 2000);
+	return touch_all_the_same(arg);
+}
+
+/* One was stopped while it opened the file, so that no other can open it by
+ * libtdb; and somebody is just writing. */
+static void
+who_writes_meanwhile_is_waited_for(void **state)
+{
+	static int (*const others[])(void *arg) = { get_in_time,
+		touch_in_time };
+	struct scratch *s = *state;
+	struct entry e = scratch_policy("id1", 10);
+	pid_t holder, writer, pid;
+
+	scratch_put(s, DOMAIN, &e);
+	scratch_reopen(s);
+	holder = scratch_hold(s, "policies.tdb", F_WRLCK, 0, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		writer = scratch_hold(s, "policies.tdb", F_WRLCK, 168, 0);
+		pid = scratch_start(others[i], s);
+		scratch_sleep(5000);
+		scratch_release(writer);
+		assert_int_equal(scratch_finish(pid), 0);
+	}
+	scratch_release(holder);
+	scratch_has(s, DOMAIN, "id1", 10);
+}
+
 /* --- for no longer than the look-up has ----------------------------------- */
 
 #define LIMIT_MS 300
@@ -151,8 +192,12 @@ check_limit(void **state)
 int
 main(void)
 {
+	const struct CMUnitTest together[] = {
+		SCRATCH_TEST(who_writes_meanwhile_is_waited_for),
+	};
 	int failed = SCRATCH_ROWS(stopped_rows, check_stopped);
 
+	failed += cmocka_run_group_tests(together, NULL, NULL);
 	failed += SCRATCH_ROWS(stopped_rows, check_limit);
 	return failed;
 }

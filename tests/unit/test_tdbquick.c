@@ -318,11 +318,11 @@ what_is_locked_is_not_waited_for(void **state)
 	put(s, "a.test", "12345678");
 	holder = scratch_hold(s, NAME, F_RDLCK, TDBFORMAT_LOCK(0), 0);
 	reads(s, "a.test", "12345678");
-	writes(s, "a.test", "87654321", TDBQUICK_UNKNOWN);
+	writes(s, "a.test", "87654321", TDBQUICK_BUSY);
 	scratch_release(holder);
 	holder = scratch_hold(s, NAME, F_WRLCK, TDBFORMAT_LOCK(0), 4 * 10007);
-	reads_not(s, "a.test", TDBQUICK_UNKNOWN);
-	writes(s, "a.test", "87654321", TDBQUICK_UNKNOWN);
+	reads_not(s, "a.test", TDBQUICK_BUSY);
+	writes(s, "a.test", "87654321", TDBQUICK_BUSY);
 	scratch_release(holder);
 	has(s, "a.test", "12345678");
 }
