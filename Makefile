@@ -45,8 +45,8 @@ LINK_HARD := $(LINK_ALL) -Wl,-z,now
 # a first look-up costs.
 LINK_MODULE := $(LINK_ALL) -Wl,-z,lazy -Wl,-z,nodelete -nostartfiles
 
-# The module loads libtdb itself: exim/tdbload.c.
-MODULE_LIBS ?= $(shell $(PKG_CONFIG) --libs libidn2) -lresolv
+# What only a few look-ups need is loaded on use: protocol/library.h.
+MODULE_LIBS ?= -lresolv -ldl
 CORE_LIBS ?= $(shell $(PKG_CONFIG) --libs tdb) $(MODULE_LIBS)
 CURL_LIBS ?= $(shell $(PKG_CONFIG) --libs libcurl openssl)
 JSON_LIBS ?= $(shell $(PKG_CONFIG) --libs jansson zlib)
@@ -64,13 +64,15 @@ forks := module/net/workers.c module/net/standby.c module/net/post.c
 collect := $(addprefix module/report/,applied.c blame.c \
 	datagram.c day.c dayvalue.c session.c sink.c \
 	tlsrpt_lookup.c tlsrpt_record.c verdict.c)
-core := $(wildcard module/protocol/*.c module/store/*.c module/lookup/*.c) \
-	$(collect) \
+# libtdb on use, for what Exim loads or starts; all else is linked with it.
+tdbload := module/store/tdbload.c
+core := $(filter-out $(tdbload),$(wildcard module/protocol/*.c \
+	module/store/*.c module/lookup/*.c)) $(collect) \
 	$(filter-out module/net/fetch_%.c $(guard) $(forks), \
 	$(wildcard module/net/*.c))
 send := $(filter-out $(collect),$(wildcard module/report/*.c))
-exim := $(wildcard module/exim/*.c)
-tool := $(wildcard module/tool/*.c) $(forks) $(send)
+exim := $(wildcard module/exim/*.c) $(tdbload)
+tool := $(wildcard module/tool/*.c) $(forks) $(send) $(tdbload)
 helper := $(wildcard module/net/fetch_*.c module/protocol/*.c) \
 	module/net/address.c module/net/become.c
 units := $(wildcard tests/unit/test_*.c)
@@ -106,18 +108,17 @@ $(B)/mta_sts.so: $(call obj,$(core) $(exim)) module/exim/exim.map
 
 $(B)/mta-sts-fetch: $(call obj,$(helper))
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) \
-	    $(shell $(PKG_CONFIG) --libs libidn2)
+	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -ldl
 
 $(B)/mta-sts: $(call obj,$(core) $(tool))
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS)
+	$(Q)$(CC) -pie $(LINK_HARD) $(SAN) $(LDFLAGS) -o $@ $^ $(MODULE_LIBS) $(JSON_LIBS)
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o \
     $(call obj,$(core) $(guard) $(forks) $(send) $(unit_help))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(SAN) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS) \
-	    -lcmocka -ldl
+	    -lcmocka
 
 # Small programs that the scripts of the test world run; one has a clock for
 # the module that it loads.
@@ -166,13 +167,13 @@ torture := $(call obj,tests/torture/begin.c $(core) $(guard) $(forks) \
 	$(send) tests/torture/end.c $(unit_help) tests/torture/torture.c)
 $(B)/tests/torture/memory: $(B)/tests/torture/memory.o $(torture)
 	$(call say,LINK)
-	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS) -lcmocka -ldl
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(JSON_LIBS) -lcmocka
 
 $(B)/tests/torture/test_%: $(B)/tests/unit/test_%.o $(torture) \
     $(B)/tests/torture/rerun.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LDFLAGS) -Wl,--wrap=_cmocka_run_group_tests -o $@ $^ \
-	    $(CORE_LIBS) $(JSON_LIBS) -lcmocka -ldl
+	    $(CORE_LIBS) $(JSON_LIBS) -lcmocka
 
 -include $(shell find $(B)/module $(B)/tests -name '*.d' 2>/dev/null)
 

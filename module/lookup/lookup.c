@@ -285,8 +285,10 @@ find_answer(struct quest *q, const char *domain)
 
 	if (status == STS_NOMEM)
 		return NULL;
-	if (status != STS_OK)
+	if (status == STS_DOMAIN)
 		return verdict_plain(q, ANSWER_NOTADOMAIN);
+	if (status != STS_OK)
+		return verdict_tempfail(q, q->why.word);
 	if (!find_exception(q))
 		return NULL;
 	if (exception_decides(q))

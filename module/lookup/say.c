@@ -33,7 +33,8 @@ say(const struct quest *q, enum config_log level, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
-	say_line(q->l, "%s: %s", q->domain, text);
+	say_line(q->l, "%s: %s",
+	    q->domain[0] != '\0' ? q->domain : "a name beyond ASCII", text);
 }
 
 /* What a daily refresh finds as it was: nothing to tell. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* domain.c - the one spelling of a policy domain.  The only user of libidn2. */
+/* domain.c - the one spelling of a policy domain. */
 #include "domain.h"
-#include <idn2.h>
 #include <string.h>
+#include "alabels.h"
 #include "text.h"
 
 #define LABEL_MAX 63u
@@ -84,23 +84,20 @@ copy_lower(const char *name, char out[STS_DOMAIN_MAX + 1])
 }
 
 /* The same for a name with U-labels: RFC 8461 3.4 means the domain of RFC
- * 5321, which is A-labels.  libidn2 maps case, width and dots (UTS 46) too. */
+ * 5321, which is A-labels. */
 static enum sts_status
 copy_alabels(const char *name, char out[STS_DOMAIN_MAX + 1])
 {
-	uint8_t *ascii = NULL;
-	bool fits;
-	int rc;
+	enum sts_status status;
+	char *ascii;
 
 	if (strnlen(name, UTF8_MAX + 1) > UTF8_MAX)
 		return STS_DOMAIN;
-	rc = idn2_lookup_u8((const uint8_t *)name, &ascii,
-	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (rc != IDN2_OK)
-		return rc == IDN2_MALLOC ? STS_NOMEM : STS_DOMAIN;
-	fits = copy_lower((const char *)ascii, out);
-	idn2_free(ascii);
-	return fits ? STS_OK : STS_DOMAIN;
+	status = alabels_of(name, &ascii);
+	if (status == STS_OK && !copy_lower(ascii, out))
+		status = STS_DOMAIN;
+	alabels_free(ascii);
+	return status;
 }
 
 static enum sts_status
@@ -129,6 +126,9 @@ domain_canon(const char *in, char out[STS_DOMAIN_MAX + 1],
 	/* Not knowing is not the same as knowing that it is none. */
 	if (status == STS_NOMEM)
 		return error_set(err, STS_NOMEM, "memory", "out of memory");
+	if (status == STS_SYSTEM)
+		return error_set(err, STS_SYSTEM, "libidn2",
+		    "libidn2, which such a name needs, is missing");
 	if (status == STS_OK && domain_is_ldh(out, strlen(out)) &&
 	    !is_dotted_quad(out))
 		return STS_OK;

@@ -12,7 +12,8 @@
  * 4.1.2 (LDH labels of 1 to 63 bytes).  Address literals and dotted quads have
  * no policy (RFC 8461 3.4).  Also refused: names for which "_mta-sts.NAME",
  * the longer of the two names that we look up, would pass 253 bytes.
- * STS_OK, or with out empty STS_DOMAIN, or STS_NOMEM: then nobody knows. */
+ * STS_OK, or with out empty STS_DOMAIN, or STS_NOMEM, or STS_SYSTEM without
+ * libidn2 for a name beyond ASCII: then nobody knows. */
 enum sts_status domain_canon(const char *in, char out[STS_DOMAIN_MAX + 1],
     struct sts_error *err) STS_CHECKED;
 

@@ -67,6 +67,7 @@ set_up(void)
 		exit(3);
 	}
 	add_range((uintptr_t)torture_begin, (uintptr_t)torture_end);
+	(void)dlopen("libidn2.so.0", RTLD_LAZY); /* else loaded on use */
 	(void)dl_iterate_phdr(add_library, NULL);
 }
 

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tdbload.c - libtdb for mta_sts.so, which is not linked with it but loads it
- * on first use: most deliveries have none (tdbquick.h), and it costs a process
- * more than all the rest of a look-up. */
-#include <dlfcn.h>
+/* tdbload.c - libtdb for what Exim loads or starts, which is not linked with it
+ * but loads it on first use: most deliveries have none (tdbquick.h). */
 #include <errno.h>
 #include <signal.h> /* for tdb.h */
-#include <stdbool.h>
-#include <string.h>
 #include <sys/types.h> /* for tdb.h */
 #include <tdb.h>
+#include "../protocol/library.h"
 
-#define LIBTDB "libtdb.so.1"
-
-/* What the module calls: type, name, parameters, arguments. */
+/* What is called: type, name, parameters, arguments. */
 #define CALLS(X)                                                              \
 	X(int, tdb_chainlock_nonblock, (struct tdb_context * t, TDB_DATA k),  \
 	    (t, k))                                                           \
@@ -66,36 +61,17 @@ static struct {
 
 #define NAME(type, name, parameters, arguments) { #name, &calls.name },
 
-/* A pointer to a function is no void *, yet dlsym() gives one. */
-static const struct {
-	const char *name;
-	void *at;
-} names[] = {
-	{ "tdb_open", &calls.tdb_open },
-	{ "tdb_remove_flags", &calls.tdb_remove_flags },
-	CALLS(NAME)
-};
-
-/* For the rest of this process. */
 static bool
 load(void)
 {
-	static void *library;
+	static const struct library_call names[] = {
+		{ "tdb_open", &calls.tdb_open },
+		{ "tdb_remove_flags", &calls.tdb_remove_flags },
+		CALLS(NAME)
+	};
+	static struct library library = { .soname = "libtdb.so.1" };
 
-	if (library != NULL)
-		return true;
-	library = dlopen(LIBTDB, RTLD_LAZY | RTLD_LOCAL);
-	for (size_t i = 0; library != NULL && i < sizeof names / sizeof *names;
-	     i++) {
-		void *found = dlsym(library, names[i].name);
-
-		memcpy(names[i].at, &found, sizeof found);
-		if (found == NULL) {
-			(void)dlclose(library);
-			library = NULL;
-		}
-	}
-	return library != NULL;
+	return library_load(&library, names, sizeof names / sizeof *names);
 }
 
 /* Whatever comes first.  Without the library a cache that is there cannot be
