@@ -78,7 +78,14 @@ is_current(const struct tdbquick *q, const char *path)
 	    st.st_dev == q->dev;
 }
 
-/* --- its records ---------------------------------------------------------- */
+/* --- one of its chains ---------------------------------------------------- */
+
+struct wanted {
+	const char *key;
+	size_t len;
+	uint32_t hash;
+	uint32_t chain;
+};
 
 /* FOUND, or why not. */
 static enum tdbquick_result
@@ -93,6 +100,12 @@ lock_chain(const struct tdbquick *q, uint32_t chain, short type)
 		return TDBQUICK_FOUND;
 	return errno == EAGAIN || errno == EACCES ? TDBQUICK_BUSY
 						  : TDBQUICK_UNKNOWN;
+}
+
+static void
+leave(const struct tdbquick *q, const struct wanted *w)
+{
+	(void)lock_chain(q, w->chain, F_UNLCK);
 }
 
 /* Whether it begins as it did, and no transaction was broken off, which TDB
@@ -114,6 +127,64 @@ is_whole(const struct tdbquick *q)
 	return memcmp(&h, &q->head, sizeof h) == 0;
 }
 
+/* That it was, is not looked for again in the same second while the file says
+ * that nothing was written to it, and that it has the name that it had.  But
+ * what was changed just now may be changed again without a trace: the times of
+ * files go in steps of milliseconds. */
+static bool
+look(struct tdbquick *q, time_t now)
+{
+	struct stat st;
+
+	if (fstat(q->fd, &st) != 0 || !is_whole(q))
+		return false;
+	q->look.at = st.st_ctim.tv_sec + 1 < now ? now : 0;
+	q->look.changed = st.st_ctim;
+	q->look.size = st.st_size;
+	return true;
+}
+
+static bool
+is_as_it_was(const struct tdbquick *q, time_t now)
+{
+	const struct tdbquick_look *l = &q->look;
+	struct stat st;
+
+	return l->at == now && fstat(q->fd, &st) == 0 &&
+	    st.st_size == l->size && st.st_ctim.tv_sec == l->changed.tv_sec &&
+	    st.st_ctim.tv_nsec == l->changed.tv_nsec;
+}
+
+/* Locks the chain of w in the file that has that path now, and is whole.
+ * FOUND, or why not. */
+static enum tdbquick_result
+enter(struct tdbquick *q, const char *dir, const char *path, struct wanted *w,
+    short type)
+{
+	time_t now = time(NULL);
+	enum tdbquick_result r;
+
+	for (;;) {
+		bool is_new = !q->is_open;
+
+		if (is_new && !open_file(q, dir, path))
+			return TDBQUICK_UNKNOWN;
+		w->chain = w->hash % q->head.chains;
+		r = lock_chain(q, w->chain, type);
+		if (r == TDBQUICK_FOUND && is_as_it_was(q, now))
+			return r;
+		if (is_new || is_current(q, path))
+			break;
+		tdbquick_close(q); /* which unlocks it */
+	}
+	if (r != TDBQUICK_FOUND || look(q, now))
+		return r;
+	leave(q, w);
+	return TDBQUICK_UNKNOWN;
+}
+
+/* --- its records ---------------------------------------------------------- */
+
 static bool
 make_room(struct tdbquick *q, size_t room)
 {
@@ -128,13 +199,6 @@ make_room(struct tdbquick *q, size_t room)
 	q->room = room;
 	return true;
 }
-
-struct wanted {
-	const char *key;
-	size_t len;
-	uint32_t hash;
-	uint32_t chain;
-};
 
 /* A record, and where it is. */
 struct place {
@@ -243,23 +307,20 @@ write_value(const struct tdbquick *q, const struct place *p,
 
 /* c: NULL to read only. */
 static enum tdbquick_result
-with_chain(struct tdbquick *q, const char *key, const struct change *c,
-    struct place *p)
+with_chain(struct tdbquick *q, const char *dir, const char *path,
+    const char *key, const struct change *c, struct place *p)
 {
 	struct wanted w = { .key = key, .len = strlen(key) };
 	enum tdbquick_result r;
 
 	w.hash = tdbhash(key, w.len);
-	w.chain = w.hash % q->head.chains;
-	if (!make_room(q, WINDOW))
-		return TDBQUICK_UNKNOWN;
-	r = lock_chain(q, w.chain, c == NULL ? F_RDLCK : F_WRLCK);
+	r = enter(q, dir, path, &w, c == NULL ? F_RDLCK : F_WRLCK);
 	if (r != TDBQUICK_FOUND)
 		return r;
-	r = is_whole(q) ? find(q, &w, p) : TDBQUICK_UNKNOWN;
+	r = make_room(q, WINDOW) ? find(q, &w, p) : TDBQUICK_UNKNOWN;
 	if (r == TDBQUICK_FOUND && c != NULL && !write_value(q, p, c))
 		r = TDBQUICK_UNKNOWN;
-	(void)lock_chain(q, w.chain, F_UNLCK);
+	leave(q, &w);
 	return r;
 }
 
@@ -267,12 +328,9 @@ enum tdbquick_result
 tdbquick_get(struct tdbquick *q, const char *dir, const char *path,
     const char *key, struct bytes *value)
 {
-	enum tdbquick_result r;
 	struct place p;
+	enum tdbquick_result r = with_chain(q, dir, path, key, NULL, &p);
 
-	if (!is_current(q, path) && !open_file(q, dir, path))
-		return TDBQUICK_UNKNOWN;
-	r = with_chain(q, key, NULL, &p);
 	if (r == TDBQUICK_FOUND) {
 		value->p = value_of(q, &p);
 		value->len = p.head.value_len;
@@ -286,12 +344,9 @@ tdbquick_patch(struct tdbquick *q, const char *dir, const char *path,
     bool (*change)(void *arg, char *buf, size_t len, uint64_t size), void *arg)
 {
 	const struct change c = { change, arg };
-	enum tdbquick_result r;
 	struct place p;
+	enum tdbquick_result r = with_chain(q, dir, path, key, &c, &p);
 
-	if (!is_current(q, path) && !open_file(q, dir, path))
-		return TDBQUICK_UNKNOWN;
-	r = with_chain(q, key, &c, &p);
 	/* What went into a file that was replaced meanwhile is lost. */
 	return r == TDBQUICK_FOUND && !is_current(q, path) ? TDBQUICK_UNKNOWN
 							   : r;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 #include "../protocol/scan.h"
 #include "../protocol/status.h"
 #include "tdbformat.h"
@@ -32,6 +33,11 @@ struct tdbquick {
 	dev_t dev; /* what is open */
 	ino_t ino;
 	struct tdbformat_head head; /* as it began when it was opened */
+	struct tdbquick_look {
+		time_t at; /* when it was last looked at whole; 0: it was not */
+		struct timespec changed; /* and last changed before, ... */
+		off_t size; /* ... and how long it was */
+	} look;
 	char *record; /* the last one read; malloc'ed */
 	size_t room;
 };
