@@ -19,6 +19,8 @@
 /* Whoever changes a value in its place, or ends a transaction, has a chain
  * locked for less, unless he was stopped. */
 #define BUSY_WAIT_MS 500
+/* Nobody replaces a file more often while one change is made. */
+#define TRIES_MAX 100u
 #define GROWTH_ROOM (16u << 20) /* bytes */
 
 static TDB_DATA
@@ -480,17 +482,16 @@ put_once(struct tdbfile *f, const char *key, struct bytes value,
 	return status;
 }
 
-/* Whether a change has to be made once more: the file was to blame and is
- * mended, or it was set aside, or copied without its waste, meanwhile: what
- * went into the old one is lost. */
+/* Whether a change has to be made once more: it went into a file that was set
+ * aside, or copied without its waste, meanwhile, and so is lost; or the file
+ * was to blame and is mended now, but not twice. */
 static bool
 once_more(struct tdbfile *f, enum sts_status status, unsigned *tries)
 {
-	if ((*tries)++ > 0)
-		return false;
+	(*tries)++;
 	if (status == STS_OK)
-		return !tdbopen_is_current(f);
-	return is_mended(f, status);
+		return *tries < TRIES_MAX && !tdbopen_is_current(f);
+	return *tries == 1 && is_mended(f, status);
 }
 
 enum sts_status

@@ -663,6 +663,48 @@ nor_is_one_written_that_is_replaced_meanwhile(void **state)
 	tdbquick_close(&q);
 }
 
+static const char *const copies[] = { "copy 1", "copy 2", "copy 3" };
+
+#define COPIES (sizeof copies / sizeof *copies)
+
+struct replacing {
+	const struct scratch *s;
+	unsigned replaced;
+};
+
+static bool
+replace_and_lengthen(void *arg, struct bytes old, bool grow,
+    struct bytes *now)
+{
+	struct replacing *r = arg;
+
+	*now = (struct bytes){ "123456789", 9 };
+	if (old.len == LENGTH && grow && r->replaced < COPIES)
+		assert_int_equal(
+		    rename(scratch_path(r->s, copies[r->replaced++]),
+			scratch_path(r->s, name)),
+		    0);
+	return true;
+}
+
+/* So it is made again in each new one. */
+static void
+nor_is_a_change_lost_however_often_it_is_replaced(void **state)
+{
+	const struct scratch *s = *state;
+	struct replacing r = { s, 0 };
+	struct tdbfile_change c = { replace_and_lengthen, &r, UINT64_MAX };
+	struct tdbfile f = file_of(s);
+
+	put(s, "a.test", "12345678");
+	for (size_t i = 0; i < COPIES; i++)
+		scratch_copy(s, name, copies[i]);
+	assert_int_equal(tdbfile_alter(&f, "a.test", &c, NULL), STS_OK);
+	assert_int_equal(r.replaced, COPIES);
+	tdbfile_close(&f);
+	has(s, "a.test", "123456789");
+}
+
 /* --- among others --------------------------------------------------------- */
 
 #define CROWD 6
@@ -778,6 +820,7 @@ main(void)
 		SCRATCH_TEST(a_chain_without_an_end_is_left),
 		SCRATCH_TEST(nor_is_a_file_read_with_something_to_undo),
 		SCRATCH_TEST(nor_is_one_written_that_is_replaced_meanwhile),
+		SCRATCH_TEST(nor_is_a_change_lost_however_often_it_is_replaced),
 		SCRATCH_TEST(no_change_is_lost_beside_tdbs_own),
 	};
 
