@@ -110,7 +110,7 @@ check_stopped(void **state)
 	assert_int_equal(s->alerts, 0);
 }
 
-/* --- nor do two get into each other's way ---------------------------------- */
+/* --- nor do two get into each other's way --------------------------------- */
 
 static int
 get_in_time(void *arg)

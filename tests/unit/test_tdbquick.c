@@ -551,12 +551,14 @@ nor_is_anything_hidden_for_longer(void **state)
 	enum tdbquick_result got = TDBQUICK_FOUND;
 	volatile char *p;
 	size_t at;
+	char was;
 
 	put(s, "a.test", "12345678");
 	at = number_at(s, TDBFORMAT_RECOVERY) +
 	    offsetof(struct tdbformat_record, magic);
 	p = map(s, at + sizeof undo);
-	p[at] = p[at];
+	was = p[at];
+	p[at] = was;
 	settle();
 	assert_int_equal(get_a(s, &q), TDBQUICK_FOUND);
 	assert_int_not_equal(q.look.at, 0);
