@@ -36,7 +36,7 @@ STORE = "/etc/ssl/certs"
 class Request:
     """What a client asked over a connection, and which process it was."""
 
-    def __init__(self, tls, peer):
+    def __init__(self, tls):
         head = b""
         while b"\r\n\r\n" not in head and len(head) < HEAD_MAX:
             more = tls.recv(4096)
@@ -55,7 +55,7 @@ class Request:
             self.body += more
         self.tls = tls.version()
         self.alpn = tls.selected_alpn_protocol()
-        self.client = peer_process(peer)
+        self.client = peer_process(tls)
 
 
 class Site:
@@ -146,7 +146,7 @@ class World:
                 site.connections += 1
             tls.context = site.context
 
-    def _serve(self, conn, peer):
+    def _serve(self, conn, _peer):
         address = conn.getsockname()[0]
         with self._lock:
             self.reached[address] += 1
@@ -159,7 +159,7 @@ class World:
             site = alone or getattr(tls, "site", None)
             if not site:
                 return
-            request = Request(tls, peer)
+            request = Request(tls)
             with self._lock:
                 site.requests.append(request)
             if callable(site.answer):

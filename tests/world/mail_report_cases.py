@@ -72,7 +72,7 @@ class ReportHost(PolicyHost):
         self.bodies = []
         super().__init__(*arguments, **more)
 
-    def _read(self, tls, sni, peer):
+    def _read(self, tls, sni):
         raw = b""
         while b"\r\n\r\n" not in raw and len(raw) < HEAD_MAX:
             more = tls.recv(4096)

@@ -17,13 +17,20 @@ def _address_hex(address):
     return bytes(int(x) for x in address.split("."))[::-1].hex().upper()
 
 
-def _inode(address, port):
-    wanted = f"{_address_hex(address)}:{port:04X}"
-    table = "/proc/net/tcp6" if ":" in address else "/proc/net/tcp"
+def _end(name):
+    return f"{_address_hex(name[0])}:{name[1]:04X}"
+
+
+def _inode(ours):
+    """Of the socket at the other end.  One that is gone may be listed still,
+    without an inode, and the same port be used to another address."""
+    ends = [_end(ours.getpeername()), _end(ours.getsockname())]
+    table = "/proc/net/tcp6" if ours.family == socket.AF_INET6 \
+        else "/proc/net/tcp"
     with open(table, encoding="ascii") as lines:
         for line in lines:
             words = line.split()
-            if words[1] == wanted:
+            if words[1:3] == ends and words[9] != "0":
                 return words[9]
     return None
 
@@ -67,19 +74,19 @@ class Process:
                                   for x in os.listdir(f"/proc/{pid}/fd"))
 
 
-def _found(peer):
+def _found(ours):
     with contextlib.suppress(OSError):
-        inode = _inode(peer[0], peer[1])
+        inode = _inode(ours)
         pid = _holder(inode) if inode else None
         return Process(pid) if pid else None
     return None
 
 
-def peer_process(peer):
-    """The Process whose socket has the address and port peer, or None.  What
-    /proc lists lacks a line now and then while others come and go."""
+def peer_process(ours):
+    """The Process at the other end of that socket, or None.  What /proc lists
+    lacks a line now and then while others come and go."""
     for _ in range(100):
-        process = _found(peer)
+        process = _found(ours)
         if process:
             return process
         time.sleep(0.01)

@@ -61,7 +61,7 @@ class PolicyHost:
         """The path of its certificates and their key."""
         return self._certs.pem(self.name, self.certificate)
 
-    def _serve(self, conn, peer):
+    def _serve(self, conn, _peer):
         with self._lock:
             self.connections += 1
         seen = {}
@@ -69,7 +69,7 @@ class PolicyHost:
         context.load_cert_chain(self.chain())
         context.sni_callback = lambda _s, name, _c: seen.update(sni=name)
         with context.wrap_socket(conn, server_side=True) as tls:
-            request = self._read(tls, seen.get("sni"), peer)
+            request = self._read(tls, seen.get("sni"))
             if request:
                 with self._lock:
                     self.requests.append(request)
@@ -77,7 +77,7 @@ class PolicyHost:
                 self._answer(tls)
 
     @staticmethod
-    def _read(tls, sni, peer):
+    def _read(tls, sni):
         head = b""
         while b"\r\n\r\n" not in head and len(head) < HEAD_MAX:
             more = tls.recv(4096)
@@ -87,7 +87,7 @@ class PolicyHost:
         lines = head.decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in lines[1:] if ":" in line)
         headers = {key.lower(): value.strip() for key, _, value in pairs}
-        return Request(sni, lines[0], headers, peer_process(peer))
+        return Request(sni, lines[0], headers, peer_process(tls))
 
     def _answer(self, tls):
         if callable(self.raw):
