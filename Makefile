@@ -150,6 +150,8 @@ $(B)/tests/bench/smallest_%: $(B)/tests/bench/smallest_%.o
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LINK_HARD) $(LDFLAGS) -o $@ $^ $(CURL_LIBS) -lresolv
 
+# As in Exim.
+$(B)/tests/bench/events: $(call obj,$(tdbload))
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(call obj,$(core))
 	$(call say,LINK)
 	$(Q)$(CC) -pie $(LINK_HARD) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)

@@ -124,15 +124,18 @@ def by_run(place):
 
 def events(place):
     """A session's events, each session in a process of its own, counted for
-    the reports."""
+    the reports: of domains that had none that day, and then again."""
     del place
     owner = os.stat(CACHE)
-    done = subprocess.run(
-        [program("events"), CACHE, str(DOMAINS), "4000", str(owner.st_uid),
-         str(owner.st_gid)], check=True, capture_output=True, text=True,
-        timeout=120)
-    mean, passing, worked, failed = map(float, done.stdout.split())
+    command = [program("events"), CACHE, str(DOMAINS), "4000",
+               str(owner.st_uid), str(owner.st_gid)]
+    first, later = (
+        [float(word) for word in subprocess.run(
+            command, check=True, capture_output=True, text=True,
+            timeout=120).stdout.split()] for _ in range(2))
     return [("an event costs a delivery <= 50 us, with reports on",
-             f"{mean:.1f} us ({passing:.1f} on the way; the one that counts "
-             f"the session {worked:.0f}, or {failed:.0f} where it failed)",
-             mean <= 50)]
+             f"{first[0]:.1f} us in a domain's first session of the day, "
+             f"{later[0]:.1f} in a later one ({first[1]:.1f} on the way; the "
+             f"one that counts it {first[2]:.0f} and {later[2]:.0f}, where "
+             f"it failed {first[3]:.0f} and {later[3]:.0f})",
+             max(first[0], later[0]) <= 50)]
