@@ -666,15 +666,27 @@ bounces_later:
 """
 
 
-def site(world, name, address, bounces=False):
+# To where the other site keeps its reports.
+FORWARDS = """begin routers
+
+forwards:
+  driver = redirect
+  local_parts = tls-reports
+  domains = +local_domains
+  no_verify
+  data = archive@${if eq{$domain}{a.test}{b.test}{a.test}}
+"""
+
+
+def site(world, name, address, habit=""):
     """A mail site that wants reports and sends some."""
     one = Site(world.exim.source, "mx." + name, address, world.certs)
     world._servers.append(one)  # pylint: disable=protected-access
     contact = "tls-reports@" + name
     one.configure(f"tlsrpt_contact = {contact}\n",
                   SITE_LOCAL_DOMAINS=name, MTA_STS_TLSRPT_CONTACT=contact)
-    if bounces:
-        one.alter("begin routers\n", BOUNCES_LATER)
+    if habit:
+        one.alter("begin routers\n", habit)
         # A bounce of a bounce goes at once.
         one.alter("ignore_bounce_errors_after = 2d",
                   "ignore_bounce_errors_after = 0s")
@@ -686,11 +698,11 @@ def site(world, name, address, bounces=False):
     return one
 
 
-def two_that_write(world, bounces=False):
+def two_that_write(world, habit=""):
     """Two sites, each of which sent the other a mail yesterday; and their
     domains."""
     names = ["a.test", "b.test"]
-    sites = [site(world, name, f"203.0.114.{21 + at}", bounces)
+    sites = [site(world, name, f"203.0.114.{21 + at}", habit)
              for at, name in enumerate(names)]
     eventually(lambda: all("daemon started" in "".join(one.mainlog())
                            for one in sites), "daemons", 20)
@@ -753,7 +765,7 @@ def two_sites(world):
 def two_that_bounce(world):
     """reports: two sites whose mailboxes for reports take them and bounce them
     later come to rest"""
-    sites, names = two_that_write(world, bounces=True)
+    sites, names = two_that_write(world, BOUNCES_LATER)
     sites_report(sites, made=1, sent=1, exit=0)
     for one, other in zip(sites, reversed(names)):
         # The report of the other came, and its bounce has gone there.
@@ -761,6 +773,21 @@ def two_that_bounce(world):
             f"=> tls-reports@{other} " in line
             for line in one.mainlog()) == 2, "a bounce")
         contains("\n".join(one.mainlog()), "nobody reads this", "failure")
+    equal([ages(one) for one in sites], [0, 0], "days counted")
+    sites_report(sites, made=0, sent=0, waiting=0)
+
+
+@case(seconds=120)
+def two_that_forward(world):
+    """reports: two sites that forward the reports they get to each other come
+    to rest"""
+    sites, names = two_that_write(world, FORWARDS)
+    sites_report(sites, made=1, sent=1, exit=0)
+    for one, other in zip(sites, reversed(names)):
+        # The report of the other came, and has gone back there.
+        one.wait_idle(lambda one=one, other=other: any(
+            f"=> archive@{other} " in line for line in one.mainlog()),
+            "a report that is forwarded")
     equal([ages(one) for one in sites], [0, 0], "days counted")
     sites_report(sites, made=0, sent=0, waiting=0)
 
