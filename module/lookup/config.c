@@ -26,6 +26,7 @@ enum kind {
 	KIND_SINK,
 	KIND_CONTACT,
 	KIND_TEXT,
+	KIND_DOMAINS,
 	KIND_COUNT
 };
 
@@ -60,8 +61,8 @@ static const struct key keys[] = {
 	    CONFIG_CONTACT_MAX, true },
 	{ "tlsrpt_org", KIND_TEXT, AT(tlsrpt.org), 0, CONFIG_ORG_MAX, true },
 	{ "tlsrpt_success", KIND_BOOL, AT(tlsrpt.success), 0, 0, false },
-	{ "tlsrpt_exclude", KIND_TEXT, AT(tlsrpt.exclude), 0, CONFIG_LIST_MAX,
-	    true },
+	{ "tlsrpt_exclude", KIND_DOMAINS, AT(tlsrpt.exclude), 0,
+	    CONFIG_LIST_MAX, true },
 	{ "tlsrpt_include_sending_ip", KIND_BOOL, AT(tlsrpt.sending_ip), 0, 0,
 	    false },
 	{ "tlsrpt_include_reason", KIND_BOOL, AT(tlsrpt.reason), 0, 0, false },
@@ -272,6 +273,41 @@ is_contact(const char *value)
 	return true;
 }
 
+/* The next item of a list, without blanks and one final dot. */
+static struct bytes
+next_domain(struct scan *s)
+{
+	struct bytes item = scan_item(s);
+
+	while (item.len > 0 && scan_is_wsp(item.p[0])) {
+		item.p++;
+		item.len--;
+	}
+	while (item.len > 0 && scan_is_wsp(item.p[item.len - 1]))
+		item.len--;
+	if (item.len > 1 && item.p[item.len - 1] == '.')
+		item.len--;
+	return item;
+}
+
+/* What is none is told, and the others count. */
+static void
+check_domains(const struct key *k, const char *value, struct report *r)
+{
+	struct scan s = scan_over(value, strlen(value));
+
+	while (!scan_done(&s)) {
+		struct bytes item = next_domain(&s);
+		struct scan name = scan_over(item.p, item.len);
+
+		(void)scan_literal(&name, "*.");
+		if (item.len > 0 && !domain_is_ldh(name.p, scan_left(&name)))
+			problem(r, "%s: \"%.*s\" is not a domain such as "
+				   "example.com or *.example.com",
+			    k->name, (int)item.len, item.p);
+	}
+}
+
 static void
 set_text(const struct key *k, char *field, const char *value,
     struct report *r)
@@ -289,6 +325,8 @@ set_text(const struct key *k, char *field, const char *value,
 		    k->name, value);
 		return;
 	}
+	if (k->kind == KIND_DOMAINS)
+		check_domains(k, value, r);
 	text_init(&t, field, k->max + 1);
 	text_add_foreign(&t, value, strlen(value), k->max);
 }
@@ -334,6 +372,7 @@ set(struct config *c, const struct key *k, const char *value,
 		break;
 	case KIND_CONTACT:
 	case KIND_TEXT:
+	case KIND_DOMAINS:
 		set_text(k, field, value, r);
 		break;
 	case KIND_COUNT:
@@ -464,6 +503,7 @@ show_value(const struct config *c, const struct key *k, struct text *t)
 		break;
 	case KIND_CONTACT:
 	case KIND_TEXT:
+	case KIND_DOMAINS:
 		text_add(t, field);
 		break;
 	case KIND_COUNT:
@@ -508,12 +548,6 @@ covers(struct bytes item, const char *domain)
 	size_t n = strlen(domain);
 	const char *p = domain;
 
-	while (item.len > 0 && scan_is_wsp(item.p[0])) {
-		item.p++;
-		item.len--;
-	}
-	while (item.len > 0 && scan_is_wsp(item.p[item.len - 1]))
-		item.len--;
 	if (item.len > 1 && item.p[0] == '*') { /* "*.example.com" */
 		item.p++;
 		item.len--;
@@ -537,7 +571,7 @@ config_excludes(const struct config *c, const char *domain)
 	    strlen(c->tlsrpt.exclude));
 
 	while (!scan_done(&s))
-		if (covers(scan_item(&s), domain))
+		if (covers(next_domain(&s), domain))
 			return true;
 	return false;
 }

@@ -153,6 +153,13 @@ is_read(void **state)
 #define C108 C16 C16 C16 C16 C16 C16 "cccccccccccc"
 
 static const struct row bad_rows[] = {
+	{ "a list with what is no domain",
+	    "tlsrpt_exclude = a.test : * : b.test. : c test : *.d.test",
+	    "1: tlsrpt_exclude: \"*\" is not a domain such as example.com or "
+	    "*.example.com\n"
+	    "1: tlsrpt_exclude: \"c test\" is not a domain such as "
+	    "example.com or *.example.com\n"
+	    "tlsrpt_exclude=a.test : * : b.test. : c test : *.d.test\n" },
 	{ "an unknown key", "rechek = 5m\n", "1: unknown key \"rechek\"\n" },
 	{ "a key in upper case", "Recheck = 5m\n",
 	    "1: unknown key \"Recheck\"\n" },
@@ -253,6 +260,8 @@ static const struct exclude_row {
 	{ "a part of a name", "a.tes", "a.test", false },
 	{ "everything below nothing", "*", "a.test", false },
 	{ "empty items", " : :", "a.test", false },
+	{ "a final dot", "b.test : a.test. ", "a.test", true },
+	{ "beside what is none", "* : a b : a.test", "a.test", true },
 };
 
 static void
@@ -297,7 +306,8 @@ is_told(void **state)
 	for (const char *p = r->want; *p != '\0'; p++)
 		if (*p == '\n')
 			lines++;
-	if (strstr(r->want, "\nrecheck=") != NULL)
+	if (strstr(r->want, "\nrecheck=") != NULL ||
+	    strstr(r->want, "\ntlsrpt_exclude=") != NULL)
 		lines--;
 	assert_int_equal(load(&c), lines);
 	config_show(&c, show, NULL);
