@@ -50,7 +50,7 @@ fill_mx(struct applied *a, struct bytes mx)
 	struct text t;
 
 	text_init(&t, a->mx, sizeof a->mx);
-	a->whole = mx.len < sizeof a->mx;
+	a->all = mx.p; /* a string, too */
 	while (!scan_done(&s)) {
 		struct bytes item = scan_item(&s);
 
@@ -128,7 +128,7 @@ applied_sts(struct lookup *l, const char *domain, time_t now,
 	/* Not all of it: most of its room is never used. */
 	a->strings[0] = '\0';
 	a->mx[0] = '\0';
-	a->whole = false;
+	a->all = NULL;
 	a->trouble = 0;
 	a->why[0] = '\0';
 	a->policy = (struct report_policy){ REPORT_NO_POLICY, domain,

@@ -11,7 +11,9 @@ struct applied {
 	struct report_policy policy; /* in the fields below, or borrowed */
 	char strings[REPORT_STRINGS_MAX + 1];
 	char mx[REPORT_MX_MAX + 1];
-	bool whole; /* mx has all patterns */
+	/* All patterns, of which mx may be too short for some: borrowed until
+	 * the next call on the look-up or its cache; NULL: no policy. */
+	const char *all;
 	/* RFC 8460 4.3.2.2: why no newer policy, or none, could be had; 0:
 	 * nothing of that kind. */
 	enum report_result trouble;

@@ -2,6 +2,7 @@
 /* session.c - from Exim's events to one verdict for each SMTP session. */
 #include "session.h"
 #include "../protocol/match.h"
+#include "../store/tdbhash.h"
 #include "applied.h"
 #include "words.h"
 
@@ -49,7 +50,8 @@ is_bounce(const struct event *e)
 	return e->field[EVENT_SENDER].len == 0;
 }
 
-/* RFC 8460 3: reports are not reported on.  Nor is a bounce: it may be one of a
+/* RFC 8460 3: reports are not reported on (of one that is forwarded the recipe
+ * gives no message).  Nor is a bounce: it may be one of a
  * report, and two sites whose mailboxes bounce would then report for ever on
  * nothing else.  Without a message there is no session, only somebody who tries
  * out addresses. */
@@ -169,22 +171,26 @@ tell(struct making *m)
 
 /* --- MX hosts that the policy keeps out ----------------------------------- */
 
-/* Once for each message and domain in this process. */
+/* Once for each message and domain in this process: Exim routes its recipients
+ * one by one, and their domains in any order. */
 static bool
 is_routed_anew(struct making *m)
 {
 	struct session *s = m->s;
 	struct bytes id = m->e->field[EVENT_MESSAGE];
-	char key[sizeof s->routed];
+	char key[REPORT_NAME_MAX + 80];
 	struct text t;
+	uint32_t hash;
 
 	text_init(&t, key, sizeof key);
 	text_add(&t, m->domain);
 	text_add(&t, " ");
 	text_add_bytes(&t, id.p, id.len < 64 ? id.len : 64);
-	if (strcmp(key, s->routed) == 0)
-		return false;
-	memcpy(s->routed, key, sizeof key);
+	hash = tdbhash(key, t.len);
+	for (unsigned i = 0; i < SESSION_ROUTED; i++)
+		if (s->routed[i] == hash)
+			return false;
+	s->routed[s->routed_n++ % SESSION_ROUTED] = hash;
 	return true;
 }
 
@@ -196,7 +202,7 @@ add_kept_out(struct making *m)
 	struct scan s = scan_over(all.p, all.len);
 	unsigned n = 0;
 
-	if (!m->applied.whole)
+	if (m->applied.all == NULL)
 		return;
 	while (!scan_done(&s) && m->v.n < REPORT_FAILURES_MAX) {
 		struct bytes host = scan_item(&s);
@@ -205,7 +211,7 @@ add_kept_out(struct making *m)
 			continue;
 		(void)words_copy(m->kept_out[n], REPORT_NAME_MAX, host.p,
 		    host.len);
-		if (match_host(m->applied.mx, m->kept_out[n]))
+		if (match_host(m->applied.all, m->kept_out[n]))
 			continue;
 		add(m, RESULT_VALIDATION_FAILURE, "mx-not-in-sts-policy");
 		m->failure[m->v.n - 1].mx_hostname = m->kept_out[n++];
@@ -220,7 +226,9 @@ add_kept_out_once(struct making *m)
 		add_kept_out(m);
 }
 
-/* No MX host is left. */
+/* No MX host is left.  Where the policy kept out none of them the domain has
+ * none, or none with an address that mail may go to, and its owner hears
+ * nothing of his policy. */
 static void
 end_refused(struct making *m)
 {
@@ -231,7 +239,7 @@ end_refused(struct making *m)
 	before = m->v.n;
 	add_kept_out(m);
 	if (m->v.n == before)
-		add(m, RESULT_VALIDATION_FAILURE, "mx-not-in-sts-policy");
+		return;
 	m->v.success = false;
 	tell(m);
 }
@@ -290,8 +298,8 @@ add_faults(struct making *m, struct blame *b)
 {
 	if (blame_session(m->e, m->now, b))
 		add_here(m, b->result, b->reason);
-	if (m->applied.whole && m->applied.mx[0] != '\0' &&
-	    !match_host(m->applied.mx, m->host))
+	if (m->applied.all != NULL && m->applied.all[0] != '\0' &&
+	    !match_host(m->applied.all, m->host))
 		add_here(m, RESULT_VALIDATION_FAILURE,
 		    "mx-not-in-sts-policy");
 }
@@ -344,6 +352,21 @@ end_clear(struct making *m)
 	end_failed(m, &b, true);
 }
 
+/* Of a host with TLSA records Exim says before that its certificate does not
+ * match, whatever it was that failed. */
+static void
+blame_under_dane(const struct connection *c, struct blame *b)
+{
+	bool about_certificate = b->dane ||
+	    b->result == RESULT_CERTIFICATE_EXPIRED ||
+	    b->result == RESULT_CERTIFICATE_HOST_MISMATCH ||
+	    b->result == RESULT_CERTIFICATE_NOT_TRUSTED;
+
+	if (about_certificate || c->dane.result != RESULT_VALIDATION_FAILURE)
+		*b = c->dane;
+	b->dane = true;
+}
+
 static void
 end_host(struct making *m)
 {
@@ -352,7 +375,9 @@ end_host(struct making *m)
 
 	if (!blame_host(m->e, m->now, &b))
 		return;
-	end_failed(m, c->dane_failed ? &c->dane : &b, false);
+	if (c->dane_failed)
+		blame_under_dane(c, &b);
+	end_failed(m, &b, false);
 }
 
 /* Some have no session, and Exim says no more of them; of others the host
@@ -442,7 +467,7 @@ begin(struct making *m, struct session *s, const struct event *e)
 	m->s = s;
 	m->e = e;
 	m->v = (struct verdict){ .success = true };
-	m->applied.whole = false;
+	m->applied.all = NULL;
 	m->sending_ip[0] = '\0';
 	m->host[0] = '\0';
 	m->address[0] = '\0';

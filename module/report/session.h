@@ -13,6 +13,8 @@
 #include "blame.h"
 #include "verdict.h"
 
+#define SESSION_ROUTED 256u
+
 struct session {
 	const struct config *config;
 	struct lookup *lookup;
@@ -34,9 +36,10 @@ struct session {
 	/* Domain, host and address of the last failure: what comes after it is
 	 * the same attempt, in clear. */
 	char failed[2 * REPORT_NAME_MAX + REPORT_ADDRESS_MAX + 3];
-	/* Message and domain of which the router, and the hosts kept out, were
-	 * told of already: Exim routes each recipient. */
-	char routed[REPORT_NAME_MAX + 80];
+	/* Of messages and domains that the router was told of already, and
+	 * their hosts kept out: hashes; what was there first goes first. */
+	uint32_t routed[SESSION_ROUTED];
+	unsigned routed_n;
 };
 
 /* Once the first five fields are set; the others begin as zero. */

@@ -196,6 +196,16 @@ static const struct story_row {
 	    "|dane-no-match]\n",
 	    "example.com tlsa mx.example.com failure [205|192.0.2.1 "
 	    "mx.example.com  192.0.2.25|dane-no-match]\n" },
+	{ "DANE: a handshake that breaks off", "enforce",
+	    { STARTED, { "dane:fail", "validation-failure", "0", TRIED },
+		{ "tcp:close", "", "0", TRIED },
+		{ "msg:host:defer",
+		    "TLS session: (gnutls_handshake): broken off", "-37",
+		    TRIED } },
+	    "example.com tlsa mx.example.com failure [205|" HERE
+	    "|(gnutls_handshake): broken off]\n",
+	    STS "failure [205|192.0.2.1 mx.example.com  192.0.2.25|"
+		"(gnutls_handshake): broken off]\n" },
 	{ "DANE: no STARTTLS", "testing",
 	    { CONNECT, { "smtp:ehlo", EHLO_BARE, "0", GREY },
 		{ "dane:fail", "starttls-not-supported", "0", GREY },
@@ -234,6 +244,11 @@ static const struct story_row {
 	    { { "smtp:ehlo", EHLO_TLS, "0",
 		"|192.0.2.1|1|no|TLS1.3:X:256|||id|tls@sender.test.b|" } },
 	    STS "success\n", NULL },
+	{ "no MX host is left, but the policy kept none out", "enforce",
+	    { { "mta-sts:refused", "", "0",
+		  "|||||||id|a@b.test|mx.example.com" },
+		{ "mta-sts:refused", "", "0", "|||||||id2|a@b.test" } },
+	    "", NULL },
 	{ "no MX host is left, for two recipients", "enforce",
 	    { { "mta-sts:refused", "", "0",
 		  "|||||||id|a@b.test|mx.evil.test:mx.bad.test" },
@@ -320,6 +335,53 @@ hosts_kept_out_are_bounded(void **state)
 	assert_non_null(strstr(told, "[205| ?0.??  |mx-not-in-sts-policy]"));
 	assert_non_null(strstr(told, "[205| ?15.??  |"));
 	assert_null(strstr(told, "?16.??"));
+}
+
+/* Exim routes the recipients of a message in any order. */
+static void
+domains_may_take_turns(void **state)
+{
+	static const struct line refused = { "mta-sts:refused", "", "0",
+		"|||||||id|a@b.test|mx.evil.test" };
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	begin(f);
+	forget_told();
+	for (unsigned i = 0; i < 4; i++) {
+		raise_for("example.com", "", "enforce", &refused);
+		raise_for("example.net", "", "enforce", &refused);
+	}
+	assert_string_equal(told,
+	    STS "failure [205| mx.evil.test  |mx-not-in-sts-policy]\n");
+}
+
+/* More patterns than a report shows count all the same. */
+static void
+a_long_policy_is_applied_whole(void **state)
+{
+	struct fakes *f = *state;
+	static char text[20000];
+	struct text t;
+
+	text_init(&t, text, sizeof text);
+	text_add(&t, "version: STSv1\nmode: testing\nmax_age: 604800\n");
+	for (int i = 0; i < 200; i++)
+		text_addf(&t, "mx: mail-exchange-number-%d.example.org\n", i);
+	text_add(&t, "mx: " HOST "\n");
+	fakes_cache_policy(f, "1", text);
+	begin(f);
+	forget_told();
+	raise_for("example.com", HOST, "testing", &delivered);
+	assert_null(strstr(told, "mx-not-in-sts-policy"));
+	assert_non_null(strstr(told, " success"));
+	forget_told();
+	raise_for("example.com", "mx.evil.test", "testing", &delivered);
+	assert_non_null(strstr(told, "mx-not-in-sts-policy"));
+	forget_told();
+	raise_for("example.com", HOST, "enforce", &delivered);
+	assert_non_null(strstr(told, "|mx-not-in-sts-policy]"));
+	assert_non_null(strstr(told, "mx.evil.test"));
 }
 
 /* --- policies ------------------------------------------------------------- */
@@ -569,6 +631,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		flow_test(hosts_kept_out_are_told_once),
 		flow_test(hosts_kept_out_are_bounded),
+		flow_test(domains_may_take_turns),
+		flow_test(a_long_policy_is_applied_whole),
 		flow_test(a_policy_is_told_as_it_was_published),
 		flow_test(a_policy_is_the_one_that_was_looked_up),
 		flow_test(an_older_policy_in_force_stays_a_success),

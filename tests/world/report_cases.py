@@ -214,6 +214,43 @@ def dane_failure(world):
             None if way(world) == "dlfunc" else "")])
 
 
+@case(seconds=120)
+def dane_minds_no_certificate(world):
+    """reports: with a TLSA record that is right no fault of the certificate is
+    counted"""
+    for name, (habits, _) in FAULTS.items():
+        if "certificate" not in habits:
+            continue
+        for mode in ("enforce", "testing", None):
+            world.reset()
+            world.configure(ON, MTA_STS_REPORT_ALL="yes")
+            secured(world, mode, RIGHT, **habits)
+            world.exim.send("bob@dane.test")
+            rows = counted(world)
+            equal((totals(rows), rows[0]["details"]),
+                  ([("dane.test", "tlsa", 1, 0)], []), f"{name}, {mode}")
+
+
+@case
+def dane_broken_off(world):
+    """reports: a handshake that breaks off is no wrong TLSA record"""
+    if way(world) == "run":
+        raise Skipped("a process of its own does not know of the record")
+    for name in ("a connection that drops after STARTTLS",
+                 "garbage after STARTTLS"):
+        for mode in ("enforce", "testing", None):
+            world.reset()
+            world.configure(ON, MTA_STS_REPORT_ALL="yes")
+            server = secured(world, mode, RIGHT)
+            server.starttls = FAULTS[name][0]["starttls"]
+            world.exim.send("bob@dane.test")
+            rows = counted(world)
+            equal(totals(rows), [("dane.test", "tlsa", 0, 1)],
+                  f"{name}, {mode}")
+            details_are(rows[0]["details"],
+                        [detail(RESULTS[name][0], server, None)])
+
+
 @case
 def dane_unknown(world):
     """reports: a TLSA record that cannot be had is dnssec-invalid"""
