@@ -72,7 +72,9 @@ core := $(filter-out $(tdbload),$(wildcard module/protocol/*.c \
 	$(wildcard module/net/*.c))
 send := $(filter-out $(collect),$(wildcard module/report/*.c))
 exim := $(wildcard module/exim/*.c) $(tdbload)
-tool := $(wildcard module/tool/*.c) $(forks) $(send) $(tdbload)
+# Whether mail may go to a host's addresses is looked at by the tool, too.
+tool := $(wildcard module/tool/*.c) $(forks) $(send) $(tdbload) \
+	module/net/fetch_host.c module/net/address.c
 helper := $(wildcard module/net/fetch_*.c module/protocol/*.c) \
 	module/net/address.c module/net/become.c
 units := $(wildcard tests/unit/test_*.c)

@@ -35,6 +35,7 @@ struct answer {
 	time_t fetched_at;
 	time_t expires;
 	const char *mx; /* joined by ':'; part of the answer */
+	bool failing; /* a delivery failed under it, and none worked since */
 	bool counted; /* sessions with this domain are, for its reports ... */
 	struct bytes body; /* ... with the policy, as fetched; part of it ... */
 	/* ... and with what became of the last question: see struct trial. */

@@ -100,22 +100,38 @@ is_news(struct lookup *l, const struct event *e)
 
 /* --- enforce -------------------------------------------------------------- */
 
+/* s without prefix; NULL: it does not begin so. */
+static const char *
+after(const char *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
 /* Exim's own words before what the other side said: an answer to STARTTLS that
- * is 4xx, none or the end. */
+ * is 4xx, none, the end or no answer of SMTP's. */
 bool
 event_failed_at_starttls(const struct event *e)
 {
 	static const char *const ways[] = {
-		"SMTP error from remote mail server after STARTTLS",
-		"SMTP error from remote mail server after pipelined STARTTLS",
-		"Remote host closed connection in response to STARTTLS",
-		"SMTP timeout after STARTTLS",
+		"SMTP error from remote mail server after ",
+		"Remote host closed connection in response to ",
+		"Malformed SMTP reply in response to ",
+		"Malformed SMTP reply (an empty line) in response to ",
+		"SMTP timeout after ",
 	};
+	const char *command = NULL;
+	const char *pipelined;
 
 	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (strncmp(e->data, ways[i], strlen(ways[i])) == 0)
-			return true;
-	return false;
+		if (command == NULL)
+			command = after(e->data, ways[i]);
+	if (command == NULL)
+		return false;
+	pipelined = after(command, "pipelined ");
+	return after(pipelined != NULL ? pipelined : command, "STARTTLS") !=
+	    NULL;
 }
 
 /* No TLS, or not with a certificate that will do. */
@@ -128,26 +144,76 @@ failed_by_tls(const struct event *e)
 		event_failed_at_starttls(e));
 }
 
-/* The policy that a delivery failed by, borrowed from l; NULL: none, or
- * nobody wants to hear of it. */
-static const struct answer *
-failed_policy(struct lookup *l, const struct event *e)
+static bool
+is_wanted(const struct lookup *l)
 {
-	const struct answer *a;
+	return l->ops.log != NULL && l->config.log >= LOG_POLICY;
+}
 
-	if (l->ops.log == NULL || l->config.log < LOG_POLICY)
-		return NULL;
-	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
-	return a->tempfail || a->mode != STS_ENFORCE ? NULL : a;
+/* What is known of the policy that the delivery went by, borrowed from l: what
+ * this process was told of, else what is in the cache. */
+static const struct answer *
+policy_of(struct lookup *l, const struct event *e)
+{
+	const struct answer *a = lookup_remembered(l, e->domain);
+
+	return a != NULL ? a : lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
+}
+
+/* Whether the administrator is told that a delivery failed by an enforce
+ * policy.  *a: that, or NULL where it is out of the cache already. */
+static bool
+is_to_tell(struct lookup *l, const struct event *e, const struct answer **a)
+{
+	if (!is_wanted(l))
+		return false;
+	*a = policy_of(l, e);
+	if ((*a)->status == ANSWER_NOTADOMAIN)
+		return false;
+	if (!(*a)->tempfail && (*a)->id[0] != '\0')
+		return (*a)->mode == STS_ENFORCE;
+	*a = NULL;
+	return true;
+}
+
+static void
+add_domain(struct text *t, const struct event *e)
+{
+	text_add_foreign(t, e->domain, strlen(e->domain), STS_DOMAIN_MAX);
+}
+
+static void
+begin_line(struct text *t, const struct event *e, const struct answer *a)
+{
+	text_add(t, "MTA-STS: ");
+	if (a != NULL)
+		text_add(t, a->domain);
+	else
+		add_domain(t, e);
 }
 
 /* "the policy (id 20240101T000000, fetched 3d ago)" */
 static void
 add_policy(struct text *t, struct lookup *l, const struct answer *a)
 {
+	if (a == NULL) {
+		text_add(t, "the policy, which is not in the cache,");
+		return;
+	}
 	text_addf(t, "the policy (id %s, fetched ", a->id);
 	add_age(t, l->ops.now(l->ops.arg) - a->fetched_at);
 	text_add(t, " ago)");
+}
+
+static void
+end_line(struct text *t, const struct event *e, const struct answer *a)
+{
+	text_add(t, "; run \"mta-sts explain ");
+	if (a != NULL)
+		text_add(t, a->domain);
+	else
+		add_domain(t, e);
+	text_add(t, "\"");
 }
 
 /* Exim logs the last host's failure, and nothing at all of a certificate that
@@ -155,28 +221,38 @@ add_policy(struct text *t, struct lookup *l, const struct answer *a)
 static void
 tell_failure(struct lookup *l, const struct event *e)
 {
-	const struct answer *a = failed_policy(l, e);
+	const struct answer *a;
 	char line[1600];
 	struct text t;
 
-	if (a == NULL)
+	if (!is_to_tell(l, e, &a))
 		return;
 	text_init(&t, line, sizeof line);
-	text_addf(&t, "MTA-STS: %s: not delivered to ", a->domain);
+	begin_line(&t, e, a);
+	text_add(&t, ": not delivered to ");
 	add_host(&t, e);
 	text_add(&t, ": ");
 	text_add_foreign(&t, e->data, strlen(e->data), REASON_MAX);
 	text_add(&t, "; ");
 	add_policy(&t, l, a);
-	text_addf(&t, " demands TLS with a valid certificate; "
-		      "run \"mta-sts explain %s\"",
-	    a->domain);
+	text_add(&t, " demands TLS with a valid certificate");
+	end_line(&t, e, a);
 	l->ops.log(l->ops.arg, line);
+}
+
+static void
+add_mail_host(struct text *t, const char *name, const struct answer *a)
+{
+	text_add(t, name[0] != '\0' ? name : ".");
+	if (a != NULL && match_host(a->mx, name))
+		text_add(t, " (permitted, but with no address that mail may "
+			    "go to)");
 }
 
 /* The hosts that Exim was to hide, all of them. */
 static void
-add_mail_hosts(struct text *t, struct lookup *l, const char *domain)
+add_mail_hosts(struct text *t, struct lookup *l, const char *domain,
+    const struct answer *a)
 {
 	int64_t by = clock_ms() + (int64_t)l->config.dns_timeout * 1000;
 	struct sts_error err;
@@ -186,9 +262,10 @@ add_mail_hosts(struct text *t, struct lookup *l, const char *domain)
 		text_addf(t, "no MX record (%s)", err.word);
 		return;
 	}
-	for (size_t i = 0; i < set.n && i < HOSTS_TOLD; i++)
-		text_addf(t, "%s%s", i > 0 ? ", " : "",
-		    set.host[i].name[0] != '\0' ? set.host[i].name : ".");
+	for (size_t i = 0; i < set.n && i < HOSTS_TOLD; i++) {
+		text_add(t, i > 0 ? ", " : "");
+		add_mail_host(t, set.host[i].name, a);
+	}
 	if (set.n > HOSTS_TOLD)
 		text_addf(t, " and %zu more",
 		    set.n - HOSTS_TOLD + set.left_out);
@@ -199,29 +276,43 @@ add_mail_hosts(struct text *t, struct lookup *l, const char *domain)
 static void
 tell_refusal(struct lookup *l, const struct event *e)
 {
-	const struct answer *a = failed_policy(l, e);
-	char line[2400];
+	const struct answer *a;
+	char line[2700];
 	struct text t;
 
-	if (a == NULL || l->ops.mx == NULL || !is_news(l, e))
+	if (l->ops.mx == NULL || !is_to_tell(l, e, &a) || !is_news(l, e))
 		return;
 	text_init(&t, line, sizeof line);
-	text_addf(&t, "MTA-STS: %s: no MX host is left: DNS has ", a->domain);
-	add_mail_hosts(&t, l, a->domain);
+	begin_line(&t, e, a);
+	text_add(&t, ": no MX host is left: DNS has ");
+	add_mail_hosts(&t, l, a != NULL ? a->domain : e->domain, a);
 	text_add(&t, "; ");
 	add_policy(&t, l, a);
 	text_add(&t, " permits ");
-	text_add_foreign(&t, a->mx, strlen(a->mx), REASON_MAX);
-	text_addf(&t, "; run \"mta-sts explain %s\"", a->domain);
+	if (a != NULL)
+		text_add_foreign(&t, a->mx, strlen(a->mx), REASON_MAX);
+	else
+		text_add(&t, "none of them");
+	end_line(&t, e, a);
 	l->ops.log(l->ops.arg, line);
 }
 
-/* RFC 8461 5: a failure under the policy, so that a new one is looked for. */
+/* A session that works has a second EHLO, under TLS. */
+static bool
+is_secure(const struct event *e)
+{
+	return event_is(e, "smtp:ehlo") && e->field[EVENT_CIPHER].len > 0;
+}
+
+/* RFC 8461 5: a failure under the policy, so that a new one is looked for
+ * until a session works. */
 static void
 watch_enforce(struct lookup *l, const struct event *e)
 {
 	bool tls = failed_by_tls(e);
 
+	if (is_secure(e))
+		lookup_unmark(l, e->domain);
 	if (!tls && !event_is(e, "mta-sts:refused"))
 		return;
 	lookup_mark(l, e->domain);
@@ -270,11 +361,10 @@ tell_testing(struct lookup *l, const struct event *e, const char *why)
 	char line[1000];
 	struct text t;
 
-	if (l->ops.log == NULL || l->config.log < LOG_POLICY || !is_news(l, e))
+	if (!is_wanted(l) || !is_news(l, e))
 		return;
 	text_init(&t, line, sizeof line);
-	text_add(&t, "MTA-STS: ");
-	text_add_foreign(&t, e->domain, strlen(e->domain), STS_DOMAIN_MAX);
+	begin_line(&t, e, NULL);
 	text_add(&t, ": testing: enforcement would have deferred at ");
 	add_host(&t, e);
 	text_addf(&t, ": %s", why);
@@ -306,20 +396,19 @@ ends_in_clear(const struct lookup *l, const struct event *e)
 }
 
 /* RFC 8461 5: testing mode delivers; this says what enforce would have done.
- * A session that works has a second EHLO, under TLS.  Of a certificate without
- * any name in its SAN, which GnuTLS takes, the configuration tells us. */
+ * Of a certificate without any name in its SAN, which GnuTLS takes, the
+ * configuration tells us. */
 static void
 watch_testing(struct lookup *l, const struct event *e)
 {
-	bool secure = event_is(e, "smtp:ehlo") &&
-	    e->field[EVENT_CIPHER].len > 0;
 	const struct answer *a;
 	const char *why;
 
 	follow_session(l, e);
-	if (!secure && !ends_in_clear(l, e) && !event_is(e, "mta-sts:no-san"))
+	if (!is_secure(e) && !ends_in_clear(l, e) &&
+	    !event_is(e, "mta-sts:no-san"))
 		return;
-	a = lookup_domain(l, e->domain, LOOKUP_CACHE_ONLY);
+	a = policy_of(l, e);
 	if (a->tempfail || a->mode != STS_TESTING)
 		return;
 	why = fault_of(e, a);

@@ -157,18 +157,16 @@ is_within(const struct quest *q, int64_t then, int64_t span)
 	return then > 0 && then <= q->now && q->now - then < span;
 }
 
-/* A delivery failed under the policy since it was fetched. */
-static bool
-has_failed_delivery(const struct quest *q)
+bool
+known_is_failing(const struct quest *q)
 {
-	return q->live && q->policy.trial.marked_at > 0 &&
-	    q->policy.trial.marked_at >= q->policy.fetched_at;
+	return q->live && q->policy.trial.marked_at > 0;
 }
 
 bool
 known_is_marked(const struct quest *q)
 {
-	return has_failed_delivery(q) &&
+	return known_is_failing(q) &&
 	    q->policy.trial.marked_at >= q->policy.trial.asked_at;
 }
 
@@ -218,7 +216,7 @@ known_must_refetch(struct quest *q)
 	if (is_within(q, t->failed_at, FETCH_BACKOFF))
 		return false;
 	return is_from_the_future(q) ||
-	    (has_failed_delivery(q) &&
+	    (known_is_failing(q) &&
 		!is_within(q, q->policy.fetched_at, FETCH_BACKOFF));
 }
 

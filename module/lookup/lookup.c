@@ -92,6 +92,9 @@ fill_entry(const struct quest *q, const struct policy *p, struct bytes body,
 	e->findings = p->findings;
 	e->fetched_at = q->now;
 	e->used_at = q->policy.used_at > 0 ? q->policy.used_at : q->now;
+	/* RFC 8461 5: that a policy was looked for delivers nothing yet. */
+	if (e->mode == STS_ENFORCE && known_is_failing(q))
+		e->trial.marked_at = q->policy.trial.marked_at;
 	memcpy(e->id, q->id, sizeof e->id);
 	e->mx.p = p->mx;
 	e->mx.len = strlen(p->mx);
@@ -430,6 +433,36 @@ lookup_mark(struct lookup *l, const char *domain)
 		status = cache_touch(l->cache, q.domain, &q.policy, NULL);
 	}
 	/* Where it cannot be written the next recheck comes in minutes. */
+	(void)status;
+	known_free(&q);
+}
+
+/* Whether this process, or the one that it was forked from, was told of the
+ * policy when nothing had failed under it. */
+static bool
+remembers_no_failure(struct lookup *l, const char *domain)
+{
+	const struct answer *a = memo_get(&l->memo, domain,
+	    l->ops.now(l->ops.arg));
+
+	return a != NULL && !a->failing;
+}
+
+void
+lookup_unmark(struct lookup *l, const char *domain)
+{
+	struct quest q = { .l = l, .cached = true };
+	enum sts_status status = STS_OK;
+
+	if (remembers_no_failure(l, domain))
+		return;
+	q.now = l->ops.now(l->ops.arg);
+	if (domain_canon(domain, q.domain, NULL) == STS_OK &&
+	    known_read(&q) == STS_OK && known_is_failing(&q)) {
+		memo_clear(&l->memo);
+		status = cache_unmark(l->cache, q.domain, &q.policy, NULL);
+	}
+	/* Else the policy is looked for once more than it need be. */
 	(void)status;
 	known_free(&q);
 }

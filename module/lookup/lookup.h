@@ -56,9 +56,12 @@ const struct answer *lookup_remembered(struct lookup *l, const char *domain);
 void lookup_hurry(struct lookup *l, int64_t deadline);
 
 /* A delivery to domain failed under its policy: the next look-up asks DNS at
- * once and, when the last fetch is over 300 s old, fetches whatever the id
- * says (RFC 8461 5). */
+ * once; and until one works each look-up asks, and fetches whatever the id
+ * says, when the last fetch is over 300 s old (RFC 8461 5). */
 void lookup_mark(struct lookup *l, const char *domain);
+/* A delivery to domain worked under its policy.  Costs next to nothing where
+ * none had failed. */
+void lookup_unmark(struct lookup *l, const char *domain);
 
 /* Whether a look-up in the background would do any good: it would ask
  * somebody.  Asks nobody itself. */

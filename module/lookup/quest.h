@@ -71,8 +71,9 @@ void known_free(struct quest *q);
 struct trial *known_trial(struct quest *q);
 /* Whether DNS must be asked before an answer. */
 bool known_is_due(struct quest *q);
-/* Whether a delivery failed under the policy (5) and DNS was not asked
- * since. */
+/* Whether a delivery failed under the policy (5) and none worked since, ... */
+bool known_is_failing(const struct quest *q);
+/* ... and DNS was not asked since. */
 bool known_is_marked(const struct quest *q);
 /* Whether a policy must be fetched although the id is the same. */
 bool known_must_refetch(struct quest *q);

@@ -76,6 +76,7 @@ verdict_policy(struct quest *q, enum answer_status status)
 	a.findings = e->findings;
 	a.fetched_at = (time_t)e->fetched_at;
 	a.expires = (time_t)entry_expires(e);
+	a.failing = known_is_failing(q);
 	a.body = e->body;
 	apply_wishes(q, &a, &mx);
 	made = answer_new(&a, mx);

@@ -186,16 +186,24 @@ merged(const struct trial *theirs, const struct trial *ours)
 	return t;
 }
 
-/* Lays the new times over the stored entry, unless that is another one. */
+/* Reads the stored entry.  False: it is another one than t is about. */
+static bool
+read_same(const struct touch *t, const char *buf, size_t len, struct entry *e)
+{
+	return entry_decode(buf, len, t->domain, e, NULL) == STS_OK &&
+	    e->kind == t->with->kind &&
+	    e->fetched_at == t->with->fetched_at &&
+	    strcmp(e->id, t->with->id) == 0;
+}
+
+/* Lays the new times over the stored entry. */
 static bool
 lay_over(void *arg, char *buf, size_t len)
 {
 	const struct touch *t = arg;
 	struct entry e;
 
-	if (entry_decode(buf, len, t->domain, &e, NULL) != STS_OK ||
-	    e.kind != t->with->kind || e.fetched_at != t->with->fetched_at ||
-	    strcmp(e.id, t->with->id) != 0)
+	if (!read_same(t, buf, len, &e))
 		return false;
 	e.trial = merged(&e.trial, &t->with->trial);
 	e.used_at = later(e.used_at, t->with->used_at);
@@ -210,6 +218,30 @@ cache_touch(struct cache *c, const char *domain, const struct entry *e,
 	struct touch t = { domain, e };
 
 	return tdbfile_patch(&c->policies, domain, lay_over, &t, err);
+}
+
+/* Takes the mark off the stored entry, unless it is a later one. */
+static bool
+take_off(void *arg, char *buf, size_t len)
+{
+	const struct touch *t = arg;
+	struct entry e;
+
+	if (!read_same(t, buf, len, &e) ||
+	    e.trial.marked_at > t->with->trial.marked_at)
+		return false;
+	e.trial.marked_at = 0;
+	entry_encode(&e, t->domain, buf);
+	return true;
+}
+
+enum sts_status
+cache_unmark(struct cache *c, const char *domain, const struct entry *e,
+    struct sts_error *err)
+{
+	struct touch t = { domain, e };
+
+	return tdbfile_patch(&c->policies, domain, take_off, &t, err);
 }
 
 enum sts_status

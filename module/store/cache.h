@@ -49,6 +49,10 @@ enum sts_status cache_put(struct cache *c, const char *domain,
  * mark, a try or a failure that another process noted later stays. */
 enum sts_status cache_touch(struct cache *c, const char *domain,
     const struct entry *e, struct sts_error *err) STS_CHECKED;
+/* Takes off the mark that e was read with, if the stored policy is still that
+ * one and nobody marked it later. */
+enum sts_status cache_unmark(struct cache *c, const char *domain,
+    const struct entry *e, struct sts_error *err) STS_CHECKED;
 /* STS_OK, or STS_MISS when neither file knows domain. */
 enum sts_status cache_delete(struct cache *c, const char *domain,
     struct sts_error *err) STS_CHECKED;

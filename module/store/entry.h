@@ -25,7 +25,8 @@ struct trial {
 	int64_t failed_at; /* the last fetch failed ... */
 	char failed_id[STS_ID_MAX + 1]; /* ... for this id ... */
 	char failed_word[STS_WORD_MAX + 1]; /* ... because of this */
-	int64_t marked_at; /* a delivery failed under the policy (5) */
+	/* A delivery failed under the policy (5), and none worked since. */
+	int64_t marked_at;
 	int64_t tried_at; /* a refresh in the background was started */
 };
 

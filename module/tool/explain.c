@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../net/fetch_host.h"
 #include "../net/resolve.h"
 #include "../protocol/match.h"
 #include "../store/cache.h"
 #include "../store/clock.h"
 #include "commands.h"
 
-#define PROBES_MAX 8 /* hosts: each may take fetch_timeout */
+#define PROBES_MAX 8u /* hosts: each may take fetch_timeout */
 
 /* --- asking -------------------------------------------------------------- */
 
@@ -108,29 +109,47 @@ match(const struct explanation *x, struct explain_host *h)
 	}
 }
 
+static void
+connect_to(const struct explanation *x, struct explain_host *h)
+{
+	const struct config *c = &x->tool->config;
+	enum sts_status status = world_probe(c, h->name,
+	    clock_ms() + c->fetch_timeout * INT64_C(1000), h->tls, &h->probe);
+
+	h->tried = true;
+	if (status == STS_OK)
+		h->probe.status = STS_OK;
+}
+
+/* Mail goes to no address of MTA_STS_NEVER_HOSTS; nobody is connected to. */
+static void
+look_at_addresses(const struct explanation *x, struct explain_host *h)
+{
+	struct fetch_addresses found;
+
+	if (fetch_host_find(h->name, x->tool->config.allow_private_addresses,
+		&found, &h->address) == STS_OK)
+		h->address.status = STS_OK;
+}
+
 /* What the policy forbids is not even connected to. */
 static void
 judge_hosts(struct explanation *x)
 {
-	const struct tool *t = x->tool;
 	unsigned tried = 0;
 
 	if (!has_policy(x))
 		return;
 	for (size_t i = 0; i < x->hosts; i++) {
 		struct explain_host *h = &x->host[i];
-		enum sts_status status;
 
 		match(x, h);
-		if (!h->permitted || !tool_has(t, OPT_CONNECT) ||
-		    tried++ == PROBES_MAX)
+		if (!h->permitted || tried++ >= PROBES_MAX)
 			continue;
-		h->tried = true;
-		status = world_probe(&t->config, h->name,
-		    clock_ms() + t->config.fetch_timeout * INT64_C(1000),
-		    h->tls, &h->probe);
-		if (status == STS_OK)
-			h->probe.status = STS_OK;
+		if (tool_has(x->tool, OPT_CONNECT))
+			connect_to(x, h);
+		else
+			look_at_addresses(x, h);
 	}
 }
 
@@ -150,7 +169,8 @@ conclude(struct explanation *x, enum outcome outcome, const char *format, ...)
 static bool
 may_take(const struct explain_host *h)
 {
-	return h->permitted && (!h->tried || h->probe.status == STS_OK);
+	return h->permitted && h->address.status == STS_OK &&
+	    (!h->tried || h->probe.status == STS_OK);
 }
 
 /* The names of those who may take mail, joined by blanks; how many. */
@@ -205,7 +225,10 @@ conclude_enforce(struct explanation *x)
 	else if (permits_any(x))
 		conclude(x, OUTCOME_DEFERRED,
 		    "Mail would be deferred: no host that the policy permits "
-		    "offers TLS as it must be.");
+		    "%s.",
+		    tool_has(x->tool, OPT_CONNECT)
+			? "offers TLS as it must be"
+			: "has an address that mail may go to");
 	else
 		conclude(x, OUTCOME_DEFERRED,
 		    "Mail would be deferred: the policy permits none of the "

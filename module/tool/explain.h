@@ -23,6 +23,7 @@ struct explain_host {
 	const char *name; /* mx->name, or the domain itself */
 	bool permitted; /* RFC 8461 4.1 */
 	char pattern[STS_DOMAIN_MAX + 4]; /* that permits it */
+	struct sts_error address; /* status STS_OK: it has one for mail */
 	bool tried; /* by --connect */
 	struct sts_error probe; /* status STS_OK: TLS and certificate do */
 	char tls[WORLD_PROBE_LINE]; /* address, version, cipher */

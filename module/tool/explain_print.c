@@ -184,6 +184,8 @@ print_host(const struct explanation *x, const struct explain_host *h)
 		say("%u %s%s%s%s", h->mx->preference, h->name,
 		    policy ? ": " : "", policy ? verdict : "",
 		    h->permitted ? h->pattern : "");
+	if (h->address.status != STS_OK)
+		say("  %s (%s)", h->address.text, h->address.word);
 	if (!h->tried)
 		return;
 	if (h->probe.status == STS_OK)
@@ -207,11 +209,21 @@ print_hosts(const struct explanation *x)
 		say("and %zu more, not looked at", x->set.left_out);
 }
 
+/* Whether another mode of the policy would let mail go. */
+static bool
+is_the_policy(const struct explanation *x)
+{
+	for (size_t i = 0; i < x->hosts; i++)
+		if (x->host[i].address.status == STS_OK)
+			return true;
+	return false;
+}
+
 /* Where the policy is what mail waits for, and nobody has made an exception. */
 static void
 print_way_out(const struct explanation *x)
 {
-	if (x->outcome == OUTCOME_DEFERRED && !x->answer->tempfail &&
+	if (is_the_policy(x) && x->outcome == OUTCOME_DEFERRED && !x->answer->tempfail &&
 	    x->exception == NULL && x->mx.status == STS_OK && !x->takes_none)
 		say("Should the domain's postmaster say that this is his "
 		    "mistake: mta-sts except %s testing --until +7d",
@@ -355,6 +367,7 @@ host_object(const struct explanation *x, const struct explain_host *h)
 	object_text(&one, "result", answer_match(x->answer, h->name));
 	if (h->permitted)
 		object_text(&one, "pattern", h->pattern);
+	add_error(&one, &h->address);
 	if (!h->tried)
 		return one;
 	object_bool(&one, "tls", h->probe.status == STS_OK);

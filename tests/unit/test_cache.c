@@ -264,6 +264,46 @@ what_another_process_noted_stays(void **state)
 	assert_int_equal(got.used_at, SCRATCH_NOW + 4);
 }
 
+/* A mark goes with the delivery that worked after it, ... */
+static void
+a_mark_is_taken_off(void **state)
+{
+	struct scratch *s = *state;
+	struct entry e = scratch_policy("id1", 10);
+	struct entry got;
+
+	e.trial.asked_at = SCRATCH_NOW + 2;
+	e.trial.marked_at = SCRATCH_NOW + 1;
+	scratch_put(s, DOMAIN, &e);
+	assert_int_equal(cache_unmark(s->cache, DOMAIN, &e, NULL), STS_OK);
+	got = stored(s);
+	assert_int_equal(got.trial.marked_at, 0);
+	assert_int_equal(got.trial.asked_at, SCRATCH_NOW + 2);
+	assert_int_equal(cache_unmark(s->cache, "example.net", &e, NULL),
+	    STS_MISS);
+}
+
+/* ... but not another policy's, nor one that somebody set later. */
+static void
+another_s_mark_stays(void **state)
+{
+	struct scratch *s = *state;
+	struct entry e = scratch_policy("id1", 10);
+	struct entry seen = e;
+
+	e.trial.marked_at = SCRATCH_NOW + 2;
+	scratch_put(s, DOMAIN, &e);
+	seen.trial.marked_at = SCRATCH_NOW + 1;
+	assert_int_not_equal(cache_unmark(s->cache, DOMAIN, &seen, NULL),
+	    STS_SYSTEM);
+	assert_int_equal(stored(s).trial.marked_at, SCRATCH_NOW + 2);
+	seen = scratch_policy("id2", 10);
+	seen.trial.marked_at = SCRATCH_NOW + 3;
+	assert_int_not_equal(cache_unmark(s->cache, DOMAIN, &seen, NULL),
+	    STS_SYSTEM);
+	assert_int_equal(stored(s).trial.marked_at, SCRATCH_NOW + 2);
+}
+
 static void
 our_later_failure_replaces_an_earlier_one(void **state)
 {
@@ -781,6 +821,8 @@ main(void)
 		SCRATCH_TEST(a_touch_changes_the_times_only),
 		SCRATCH_TEST(a_touch_of_nothing_is_a_miss),
 		SCRATCH_TEST(what_another_process_noted_stays),
+		SCRATCH_TEST(a_mark_is_taken_off),
+		SCRATCH_TEST(another_s_mark_stays),
 		SCRATCH_TEST(our_later_failure_replaces_an_earlier_one),
 		SCRATCH_TEST(a_failure_from_the_future_does_not_stay),
 		SCRATCH_TEST(a_mark_is_kept_and_replaced_by_a_policy),

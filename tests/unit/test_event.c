@@ -118,6 +118,18 @@ static const struct told_row {
 	    NOT_DELIVERED("Remote host closed connection in response to "
 			  "STARTTLS",
 		"2d") },
+	{ "an answer to STARTTLS that is none of SMTP's", "-19",
+	    "Malformed SMTP reply in response to STARTTLS: 220x", 0,
+	    NOT_DELIVERED("Malformed SMTP reply in response to STARTTLS: 220x",
+		"0s") },
+	{ "one to STARTTLS that was sent ahead", "-18",
+	    "Remote host closed connection in response to pipelined STARTTLS",
+	    0,
+	    NOT_DELIVERED("Remote host closed connection in response to "
+			  "pipelined STARTTLS",
+		"0s") },
+	{ "an answer to another command", "-19",
+	    "Malformed SMTP reply in response to EHLO STARTTLS: 2", 0, "" },
 	{ "no answer to STARTTLS", "110", "SMTP timeout after STARTTLS", 1,
 	    NOT_DELIVERED("SMTP timeout after STARTTLS", "1s") },
 	{ "STARTTLS in the words of the other side", "0",
@@ -166,6 +178,9 @@ static const struct hosts_row {
 	    NO_HOST("a.example, b.example") },
 	{ "many", { "a", "b", "c", "d", "e", "f" }, 6,
 	    NO_HOST("a, b, c, d and 2 more") },
+	{ "a permitted one", { "mx.example.com" }, 1,
+	    NO_HOST("mx.example.com (permitted, but with no address that mail "
+		    "may go to)") },
 	{ "a null MX", { "" }, 1, NO_HOST(".") },
 	{ "none", { NULL }, 0, NO_HOST("no MX record (nodata)") },
 };
@@ -211,23 +226,57 @@ text_of_the_other_side_is_cleaned_and_bounded(void **state)
 		assert_in_range(*line, ' ', '~');
 }
 
-/* Once it has run out, or is of another mode, nothing was demanded. */
+/* Nothing is demanded any more: it is too late to tell what was. */
 static void
-no_failure_is_told_without_an_enforce_policy(void **state)
+no_failure_is_told_of_a_policy_of_another_mode(void **state)
 {
 	struct fakes *f = *state;
 
-	raise_event("msg:host:defer", "-37", "example.com", "a",
-	    "enforce" PLAIN);
 	fakes_cache_policy(f, "1", TESTING_TEXT);
 	raise_event("msg:host:defer", "-37", "example.com", "a",
 	    "enforce" PLAIN);
-	f->now += WEEK;
+	raise_event("msg:host:defer", "-37", "[192.0.2.1]", "a",
+	    "enforce" PLAIN);
+	assert_string_equal(fakes_log(), "");
+	assert_asked(f, 0, 0);
+}
+
+#define UNKNOWN "the policy, which is not in the cache,"
+#define RUN "; run \"mta-sts explain example.com\"\n"
+
+/* The transport knows of a policy that has run out since, or that cannot be
+ * cached. */
+static void
+a_failure_under_a_policy_out_of_the_cache_is_told(void **state)
+{
+	struct fakes *f = *state;
+
 	fakes_cache_policy(f, "2", ENFORCE_TEXT);
 	f->now += WEEK;
 	raise_event("msg:host:defer", "-37", "example.com", "a",
 	    "enforce" PLAIN);
-	assert_string_equal(fakes_log(), "");
+	raise_event("mta-sts:refused", "0", "example.com", "",
+	    "enforce||||||");
+	assert_string_equal(fakes_log(),
+	    "MTA-STS: example.com: not delivered to a [192.0.2.25]: data; " UNKNOWN " demands TLS with a valid certificate" RUN
+	    "MTA-STS: example.com: no MX host is left: DNS has no MX record "
+	    "(nodata); " UNKNOWN " permits none of them" RUN);
+	assert_asked(f, 0, 0);
+}
+
+/* RFC 8461 3.2: max_age 0, for this delivery only. */
+static void
+of_a_policy_for_once_all_is_told(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_publish(f, "1", POLICY_TEXT("enforce", "0", "mx.example.com"));
+	assert_answer(fakes_ask(f, "example.com"), "enforce", "fresh");
+	fakes_calm(f);
+	raise_event("msg:host:defer", "-37", "example.com", "mx.example.net",
+	    "enforce" PLAIN);
+	assert_non_null(strstr(fakes_log(), "; the policy (id 1, fetched 0s "
+					    "ago) demands TLS"));
 	assert_asked(f, 0, 0);
 }
 
@@ -262,7 +311,7 @@ an_event_of_another_domain_marks_nothing(void **state)
 	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
 	assert_int_equal(e.trial.marked_at, 0);
 	assert_asked(f, 0, 0);
-	assert_string_equal(fakes_log(), "");
+	assert_null(strstr(fakes_log(), "MTA-STS: example.com:"));
 }
 
 /* What this process was told before a failure is asked anew after it, and not
@@ -301,11 +350,40 @@ the_next_process_asks_dns_and_takes_the_new_policy(void **state)
 	fakes_cache_policy(f, "1", ENFORCE_TEXT);
 	raise_event("mta-sts:refused", "0", "example.com", "",
 	    "enforce||||||");
+	f->now += 1;
 	fakes_publish(f, "2", POLICY_TEXT("enforce", "604800", "b.example"));
 	assert_string_equal(fakes_ask(f, "example.com")->mx, "b.example");
 	fakes_calm(f);
 	(void)fakes_ask(f, "example.com");
 	assert_asked(f, 0, 0);
+}
+
+/* RFC 8461 5: it is over with the first session that works. */
+static void
+a_session_under_tls_takes_the_mark_off(void **state)
+{
+	static const struct {
+		const char *event, *packed;
+		bool marked;
+	} then[] = {
+		{ "smtp:ehlo", "enforce" PLAIN, true },
+		{ "tcp:close", "enforce" SECURE, true },
+		{ "smtp:ehlo", "testing" SECURE, true },
+		{ "smtp:ehlo", "enforce" SECURE, false },
+	};
+	struct fakes *f = *state;
+	struct entry e;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	raise_event("msg:host:defer", "-37", "example.com", "mx.example.net",
+	    "enforce" PLAIN);
+	for (size_t i = 0; i < sizeof then / sizeof then[0]; i++) {
+		(void)fakes_restart(f);
+		raise_event(then[i].event, "0", "Example.COM", "mx.example.net",
+		    then[i].packed);
+		assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
+		assert_int_equal(e.trial.marked_at != 0, then[i].marked);
+	}
 }
 
 /* --- testing -------------------------------------------------------------- */
@@ -511,9 +589,12 @@ main(void)
 		flow_test(a_wrong_number_of_arguments_is_no_event),
 		flow_test(an_event_of_another_domain_marks_nothing),
 		flow_test(text_of_the_other_side_is_cleaned_and_bounded),
-		flow_test(no_failure_is_told_without_an_enforce_policy),
+		flow_test(no_failure_is_told_of_a_policy_of_another_mode),
+		flow_test(a_failure_under_a_policy_out_of_the_cache_is_told),
+		flow_test(of_a_policy_for_once_all_is_told),
 		flow_test(no_answer_is_repeated_after_a_failure),
 		flow_test(the_next_process_asks_dns_and_takes_the_new_policy),
+		flow_test(a_session_under_tls_takes_the_mark_off),
 		flow_test(nothing_is_told_without_a_testing_policy),
 		flow_test(a_hostile_host_name_forges_no_line_of_the_log),
 	};

@@ -383,6 +383,73 @@ at_most_every_five_minutes(void **state)
 	assert_int_equal(f->fetched, 3);
 }
 
+/* A fetch that brings the old policy again delivers nothing. */
+static void
+until_a_delivery_works(void **state)
+{
+	struct fakes *f = *state;
+	struct entry e;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	f->now += HOUR;
+	lookup_mark(fakes_lookup(), "example.com");
+	f->now += 1;
+	for (unsigned i = 1; i <= 4; i++) {
+		assert_answer(fakes_ask(f, "example.com"), "enforce", "fresh");
+		assert_answer(fakes_ask(f, "example.com"), "enforce", "cached");
+		assert_asked(f, i, i);
+		f->now += 5 * MINUTE;
+	}
+	lookup_unmark(fakes_restart(f), "EXAMPLE.com");
+	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
+	assert_int_equal(e.trial.marked_at, 0);
+	assert_answer(fakes_ask(f, "example.com"), "enforce", "checked");
+	assert_asked(f, 5, 4);
+}
+
+/* The same, by a new policy of another mode: nothing fails under that. */
+static void
+or_the_policy_demands_no_more(void **state)
+{
+	struct fakes *f = *state;
+	struct entry e;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	fakes_publish(f, "1", TESTING_TEXT);
+	f->now += HOUR;
+	lookup_mark(fakes_lookup(), "example.com");
+	assert_answer(fakes_ask(f, "example.com"), "testing", "fresh");
+	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
+	assert_int_equal(e.trial.marked_at, 0);
+	f->now += 5 * MINUTE;
+	assert_answer(fakes_ask(f, "example.com"), "testing", "checked");
+	assert_asked(f, 2, 1);
+}
+
+/* A process that was told of a failure takes the mark off; one that remembers
+ * none does not look. */
+static void
+a_delivery_that_works_ends_it_for_every_process(void **state)
+{
+	struct fakes *f = *state;
+	struct entry e;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	(void)fakes_ask(f, "example.com");
+	lookup_unmark(fakes_lookup(), "example.com");
+	lookup_mark(fakes_lookup(), "example.com");
+	f->now += 1;
+	(void)fakes_ask_again(f, "example.com");
+	lookup_unmark(fakes_lookup(), "example.com");
+	assert_int_equal(fakes_stored(f, "example.com", &e), STS_OK);
+	assert_int_equal(e.trial.marked_at, 0);
+	assert_answer(fakes_ask_again(f, "example.com"), "enforce", "cached");
+	lookup_unmark(fakes_lookup(), "example.net");
+	lookup_unmark(fakes_lookup(), "not a domain");
+	assert_asked(f, 1, 0);
+}
+
 static void
 also_when_dns_does_not_answer(void **state)
 {
@@ -435,6 +502,9 @@ static const struct CMUnitTest after_failure[] = {
 	flow_test(a_policy_over_five_minutes_old_is_fetched_whatever_the_id),
 	flow_test(a_younger_one_as_soon_as_it_is_that_old),
 	flow_test(at_most_every_five_minutes),
+	flow_test(until_a_delivery_works),
+	flow_test(or_the_policy_demands_no_more),
+	flow_test(a_delivery_that_works_ends_it_for_every_process),
 	flow_test(also_when_dns_does_not_answer),
 	flow_test(a_mark_without_a_policy_does_nothing),
 };

@@ -136,6 +136,33 @@ def explain_no_permitted_host(world):
 
 
 @case
+def explain_useless_address(world):
+    """where a permitted host has no address that mail may go to explain, the
+    log and Exim say so"""
+    for domain, address in (("inside.test", "10.1.2.3"), ("none.test", None)):
+        host = "mx1." + domain
+        world.mx(domain, host)
+        if address:
+            world.dns.put(host, "A", address)
+        world.policy(domain, "enforce", host)
+        delivery = world.exim.send("bob@" + domain)
+        equal(delivery.outcome(), "deferred", "Exim")
+        contains(delivery.text(), f"no MX host of {domain} with an address "
+                 "that mail may go to is permitted", "reason")
+        eventually(lambda told=host: f"DNS has {told} (permitted, but with "
+                   "no address that mail may go to)" in
+                   "\n".join(world.log()), "line")
+        code, seen = explain(world, domain)
+        equal((code, seen["mail"]), (1, "deferred"), "verdict")
+        equal(seen["hosts"][0]["reason"], "address-refused" if address else
+              "host-not-found", "reason")
+        contains(seen["verdict"], "has an address that mail may go to",
+                 "verdict")
+    lacks(world.tool("explain", "none.test").stdout, "mta-sts except",
+          "advice")
+
+
+@case
 def explain_kinds_of_mx(world):
     """explain knows implicit MX, null MX, aliases, and long lists over TCP"""
     world.mail_host("implicit.test")
@@ -151,6 +178,7 @@ def explain_kinds_of_mx(world):
     world.mx("real.test", *(f"mx{n}.a-rather-long-name.test"
                             for n in range(40)))
     world.policy("alias.test", "enforce", "*.a-rather-long-name.test")
+    world.dns.put("mx3.a-rather-long-name.test", "A", "203.0.114.50")
     code, seen = explain(world, "alias.test")
     equal(code, 0, "alias")
     equal(len(seen["hosts"]), 32, "hosts shown")
