@@ -295,11 +295,11 @@ torture-bin: $(B)/tests/torture/memory \
 .PHONY: asan-unit asan-world fuzz fuzz-bin soak torture torture-bin
 
 # --- install -------------------------------------------------------------------
-fragments := $(addprefix exim-conf/mta-sts., main routers transports site acl \
-	report-router report-smtp)
-for_debian := $(addprefix exim-conf/debian/,main acl routers transports)
+fragments := $(addprefix exim-conf/mta-sts., main routers transports retry \
+	site acl report-router report-smtp)
+for_debian := $(addprefix exim-conf/debian/,main acl routers transports retry)
 drop_ins := main/01_mta-sts acl/25_mta-sts router/190_mta-sts \
-	transport/30_mta-sts_smtp
+	transport/30_mta-sts_smtp retry/20_mta-sts
 examples := exim-conf/example.conf exim-conf/smarthost.conf.example
 units_systemd := $(wildcard systemd/*.service systemd/*.timer)
 cron := systemd/exim4-mta-sts.cron

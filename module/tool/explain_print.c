@@ -223,8 +223,9 @@ is_the_policy(const struct explanation *x)
 static void
 print_way_out(const struct explanation *x)
 {
-	if (is_the_policy(x) && x->outcome == OUTCOME_DEFERRED && !x->answer->tempfail &&
-	    x->exception == NULL && x->mx.status == STS_OK && !x->takes_none)
+	if (x->outcome == OUTCOME_DEFERRED && !x->answer->tempfail &&
+	    x->exception == NULL && x->mx.status == STS_OK &&
+	    !x->takes_none && is_the_policy(x))
 		say("Should the domain's postmaster say that this is his "
 		    "mistake: mta-sts except %s testing --until +7d",
 		    x->domain);
