@@ -148,6 +148,7 @@ static const struct {
 	{ "acl/20_exim4-config_local_deny_exceptions", "debian/acl" },
 	{ "router/150_exim4-config_hubbed_hosts", "debian/routers" },
 	{ "transport/10_exim4-config_transport-macros", "debian/transports" },
+	{ "retry/00_exim4-config_header", "debian/retry" },
 };
 
 /* "### end NAME" with the line of ### above it. */
@@ -198,6 +199,7 @@ struct plan {
 	const char *router; /* the one that comes by last */
 	const char *dnslookup; /* the first that uses MX records */
 	const char *transports; /* the section's first line */
+	const char *retry; /* the same; a site may do without this section */
 	bool in_routers;
 };
 
@@ -254,6 +256,8 @@ take_section(struct plan *plan, const char *line, const char *name)
 		plan->routers = line;
 	if (is_word(name, "transports"))
 		plan->transports = next_line(line);
+	if (is_word(name, "retry"))
+		plan->retry = next_line(line);
 }
 
 static void
@@ -312,7 +316,20 @@ lack_of(const struct plan *plan)
 	/* A block cannot follow a line that has no end. */
 	if (plan->transports[0] == '\0')
 		return "nothing after \"begin transports\"";
+	if (plan->retry != NULL && plan->retry[-1] != '\n')
+		return "no end of the line \"begin retry\"";
 	return NULL;
+}
+
+/* In the order of the text. */
+static void
+add_place(struct include_places *places, const char *at, const char *file)
+{
+	unsigned i = places->n++;
+
+	for (; i > 0 && places->place[i - 1].at > at; i--)
+		places->place[i] = places->place[i - 1];
+	places->place[i] = (struct include_place){ at, file };
 }
 
 static bool
@@ -328,18 +345,11 @@ find_plain(const char *text, struct include_places *places,
 		(void)error_set(err, STS_MISS, "setup", "%s", lack);
 		return false;
 	}
-	places->n = 3;
-	places->place[0] = (struct include_place){ plan.main, "mta-sts.main" };
-	places->place[1] =
-	    (struct include_place){ plan.dnslookup, "mta-sts.routers" };
-	places->place[2] =
-	    (struct include_place){ plan.transports, "mta-sts.transports" };
-	if (plan.transports < plan.dnslookup) {
-		struct include_place routers = places->place[1];
-
-		places->place[1] = places->place[2];
-		places->place[2] = routers;
-	}
+	add_place(places, plan.main, "mta-sts.main");
+	add_place(places, plan.dnslookup, "mta-sts.routers");
+	add_place(places, plan.transports, "mta-sts.transports");
+	if (plan.retry != NULL)
+		add_place(places, plan.retry, "mta-sts.retry");
 	return true;
 }
 

@@ -11,7 +11,7 @@ enum include_style {
 	INCLUDE_DEBIAN /* exim4.conf.template */
 };
 
-#define INCLUDE_MAX 4u
+#define INCLUDE_MAX 5u
 
 struct include_places {
 	unsigned n;

@@ -144,7 +144,7 @@ debian()
 	cp -p "$template" "$tmp/template"
 	run
 	is "setup ends with 0" 0 "$code"
-	is "four lines more" 4 "$(grep -c '^\.include .*/debian/' "$template")"
+	is "five lines more" 5 "$(grep -c '^\.include .*/debian/' "$template")"
 	is "owner and mode are kept" "root:Debian-exim 640" \
 	    "$(stat -c '%U:%G %a' "$template")"
 	same "there is a copy" "$tmp/template" "$template.before-mta-sts"
@@ -156,6 +156,8 @@ debian()
 	    'hubbed_hosts mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing dnslookup_relay_to_domains dnslookup' \
 	    "$(routers)"
 	has "so are the transports" mta_sts_smtp "$("$exim" -bP transport_list)"
+	has "and the retry rule, before that for all" 'F,4d,1s' \
+	    "$("$exim" -brt a.example tls_required)"
 	cp "$template" "$tmp/with"
 	before=$(stat -c '%i %Y' "$template")
 	run
@@ -261,10 +263,12 @@ plain()
 	cp "$tmp/plain" "$tmp/plain.orig"
 	run "$tmp/plain"
 	is "Exim's own example: setup ends with 0" 0 "$code"
-	is "three lines more" 3 "$(grep -c '^\.include' "$tmp/plain")"
+	is "four lines more" 4 "$(grep -c '^\.include' "$tmp/plain")"
 	has "our routers are in force, before dnslookup" \
 	    '^mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing dnslookup' \
 	    "$(routers -C "$tmp/plain")"
+	has "so is the retry rule, before that for all" 'F,4d,1s' \
+	    "$("$exim" -C "$tmp/plain" -brt a.example tls_required)"
 	run "$tmp/plain"
 	has "twice does nothing" 'nothing to do' "$out"
 	run --undo "$tmp/plain"
@@ -311,6 +315,8 @@ hostlist relay_from_hosts ='
 	    <<<"$lists"$'\nbegin routers\nbegin transports\n'"$router"
 	refused "no transports" 'no line "begin transports"' \
 	    <<<"$lists"$'\nbegin routers\n'"$router"
+	refused "a last line without an end" 'no end of the line "begin retry"' \
+	    < <(printf '%s' "$lists"$'\nbegin routers\n'"$router"$'\nbegin transports\n'"$transport"$'\nbegin retry')
 	refused "lines put in by hand" 'line 4: .* included already' \
 	    <<<"$lists"$'\n.include /x/mta-sts.main\nbegin routers\n'"$router"$'\nbegin transports\n'"$transport"
 	refused "routers that .ifdef leaves out" 'would have no effect' \
@@ -324,7 +330,7 @@ hostlist relay_from_hosts ='
 	run "$tmp/odd" "$tmp/odd"
 	is "two files are wrong usage" 2 "$code"
 	# Sections may come in any order, values go over lines.
-	printf '%s\nBEGIN  transports\n%s\nbegin routers\nx: \n  driver=dnslookup\n  transport=out\n' \
+	printf '%s\nBegin Retry\nBEGIN  transports\n%s\nbegin routers\nx: \n  driver=dnslookup\n  transport=out\n' \
 	    "$lists" "$transport" >"$tmp/odd"
 	cp "$tmp/odd" "$tmp/odd.orig"
 	run "$tmp/odd"

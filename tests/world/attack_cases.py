@@ -3,6 +3,7 @@
 has an honest domain of his own.  Of each defence a case shows that the attack
 succeeds without it."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -560,6 +561,63 @@ def own_mx_hidden(world):
     own_mx(world, SELF, "mx2.victim.test")
     equal(outcome(world, VICTIM), ["delivered"], "outcome")
     equal(len(worse.messages), 1, "messages at the worse one")
+
+
+@contextlib.contextmanager
+def private_address(address):
+    """An address of this host's own, while this lasts."""
+    for what in ("add", "del"):
+        subprocess.run(["ip", "addr", what, address + "/32", "dev", "lo"],
+                       check=True, timeout=10)
+        if what == "add":
+            yield
+
+
+@case
+def own_private_mx(world):
+    """this host's own MX records are not hidden where its address is a
+    private one; without mta_sts_own a worse host would get the mail"""
+    line = "mta_sts_never = !+mta_sts_own : +mta_sts_forbidden"
+    for edits, want in (((), "deferred"),
+                        ((("main", line, "mta_sts_never = "
+                           "+mta_sts_forbidden"),), "delivered")):
+        world.reset()
+        altered(world, *edits)
+        with private_address("10.9.9.9"):
+            worse = world.mail_host("mx2.victim.test")
+            own_mx(world, SELF, "mx2.victim.test")
+            world.dns.put(SELF, "A", "10.9.9.9")
+            equal(world.exim.send(VICTIM).outcome(VICTIM), want, "outcome")
+            equal(len(worse.sessions) > 0, want == "delivered", "sessions")
+
+
+@case
+def loopback_mx(world):
+    """an MX record that names 127.0.0.1 is not this host's own: it is passed
+    over"""
+    other = world.mail_host("mx2.victim.test")
+    own_mx(world, SELF, "mx2.victim.test")
+    for address in ("127.0.0.1", "127.9.9.9", "0.0.0.0"):
+        world.dns.put(SELF, "A", address)
+        equal(outcome(world, VICTIM), ["delivered"], address)
+    equal(len(other.messages), 3, "messages")
+
+
+@case
+def own_mx_in_testing_mode(world):
+    """in testing mode, too, an MX set that leads back to this host is
+    deferred, not frozen, as it would be by the site's own router"""
+    for edits, frozen in (((), False),
+                          ((("routers", "  self = defer\n",
+                             "  self = pass\n"),), True)):
+        world.reset()
+        altered(world, *edits)
+        own_mx(world, SELF)
+        world.policy_host("victim.test", policy_text("testing",
+                                                     "*.victim.test"))
+        delivery = world.exim.send(VICTIM)
+        equal(delivery.outcome(VICTIM), "deferred", "outcome")
+        equal("Frozen" in delivery.text(), frozen, "frozen")
 
 
 @case

@@ -80,6 +80,7 @@ MACROS = (
     ({"MTA_STS_POLICY_DOMAIN": "${lc:$domain}"}
      if has_dlfunc() else {"MTA_STS_POLICY_DOMAIN": "$domain"}, nothing),
     ({"MTA_STS_NEVER_HOSTS": "<; 127.0.0.0/8 ; ::1 ; 10.0.0.0/8"}, nothing),
+    ({"MTA_STS_RETRY": "F,2d,1m; F,4d,1h"}, nothing),
     ({"MTA_STS_CA": "/etc/ssl/certs/world-root.pem"}, nothing),
     ({"MTA_STS_RELAY_HOSTS": ": 203.0.114.9"}, nothing),
     ({"MTA_STS_RCPT_LOG": "no"}, nothing),
@@ -172,8 +173,8 @@ def each_macro_has_a_case(world):
     for macros, _ in MACROS:
         known |= set(macros)
     found = set()
-    for name in ("main", "site", "transports", "routers", "report-router",
-                 "report-smtp"):
+    for name in ("main", "site", "transports", "routers", "retry",
+                 "report-router", "report-smtp"):
         with open(f"{INSTALLED}/mta-sts.{name}", encoding="utf-8") as text:
             found |= set(re.findall(r"^\.ifn?def (MTA_STS_\w+)", text.read(),
                                     re.M))
@@ -265,7 +266,7 @@ def never_hosts(world):
 @case
 def missing_fragment(world):
     """with any fragment missing Exim does not start, and says which"""
-    for name in ("main", "routers", "transports", "site", "acl"):
+    for name in ("main", "routers", "transports", "retry", "site", "acl"):
         altered(world)
         os.unlink(f"{ALTERED}/mta-sts.{name}")
         done = run_as("root", PROGRAM, "-bV")
@@ -314,7 +315,8 @@ def manual_explains_each_line(world):
     every guard"""
     page, recipe = recipe_of_the_manual(world)
     for name, place in (("routers", recipe), ("transports", recipe),
-                        ("acl", recipe), ("site", page), ("main", page),
+                        ("acl", recipe), ("retry", recipe),
+                        ("site", page), ("main", page),
                         ("report-router", page), ("report-smtp", page)):
         with open(f"{INSTALLED}/mta-sts.{name}", encoding="utf-8") as text:
             whole = text.read().replace("\\\n", "")
@@ -322,7 +324,8 @@ def manual_explains_each_line(world):
         found = set() if name == "acl" else \
             set(re.findall(r"^ +(\w+)(?: =|$)", whole, re.M))
         found |= set(re.findall(r"^(\w+):$", whole, re.M))
-        equal(name in ("main", "acl") or bool(found), True, "options found")
+        equal(name in ("main", "acl", "retry") or bool(found), True,
+              "options found")
         for option in sorted(found):
             equal(bool(re.search(rf"\b{option}\b", place)), True,
                   f"explained: {option} of mta-sts.{name}")

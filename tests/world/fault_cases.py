@@ -11,7 +11,7 @@ import time
 
 from delivery_cases import enforced
 from outage_cases import HELPER, NEW_ID, cached, lookup
-from parts.case import case, contains, equal, lacks
+from parts.case import case, contains, equal, eventually, lacks
 from parts.exim import CACHE, SO, USER, Skipped, has_dlfunc, part_in_use
 from parts.left import forget_reports
 from parts.recipe import altered
@@ -296,6 +296,49 @@ def retry_records_without_interface(world):
     equal(after_failure_under_policy(world), "deferred", "plain mail")
 
 
+def alias_of_the_victim(world):
+    """Somebody whose policy permits an alias of another domain's host, for
+    which that host has no certificate."""
+    server = world.mail_host("mx1.victim.test")
+    world.mx("victim.test", "mx1.victim.test")
+    world.policy("victim.test", "enforce", "mx1.victim.test")
+    world.mx("attacker.test", "mx.attacker.test")
+    world.dns.put("mx.attacker.test", "CNAME", "mx1.victim.test")
+    world.policy("attacker.test", "enforce", "mx.attacker.test",
+                 "mx1.victim.test")
+    return server
+
+
+def after_failures_of_the_alias(world):
+    """Of the victim's mail a second after the attacker's failed, again and
+    again."""
+    server = alias_of_the_victim(world)
+    for _ in range(3):
+        delivery = world.exim.send("eve@attacker.test")
+        lacks(delivery.text(), "=>", "the attacker's")
+        time.sleep(1.1)
+    outcome = world.exim.send("bob@victim.test").outcome("bob@victim.test")
+    equal(server.leaked(), False, "envelope in clear")
+    return outcome
+
+
+@case
+def retry_records_of_an_alias(world):
+    """a domain whose MX host is an alias of another's cannot hold back that
+    one's mail, nor make it bounce"""
+    world.configure(SITE_RETRY="F,1s,1s; F,2s,1h")
+    equal(after_failures_of_the_alias(world), "delivered", "the victim's")
+
+
+@case
+def retry_records_of_an_alias_without_the_rule(world):
+    """without the rule for tls_required such an alias would hold back the
+    other domain's mail"""
+    rule = "*  tls_required  MTA_STS_RETRY\n"
+    altered(world, ("retry", rule, ""))
+    equal(after_failures_of_the_alias(world), "deferred", "the victim's")
+
+
 @case
 def retry_records_with_a_site_s_interface(world):
     """where the site's own transport and the recipe bind to one address a
@@ -364,6 +407,66 @@ def mode_changed_with_the_id_forgotten(world):
     age("enforce.test", 301)
     world.exim.run_queue()
     equal(len(server.messages), 1, "messages")
+
+
+@case
+def asked_again_while_no_host_is_tried(world):
+    """while Exim waits for the retry time of a host the policy is looked for
+    all the same, every five minutes"""
+    world.configure(SITE_RETRY="F,4d,6h", MTA_STS_RETRY="F,4d,6h")
+    server, policy_host = cached(world)
+    strip(server)
+    policy_host.requests.clear()
+    world.exim.send("carol@enforce.test")
+    for _ in range(3):
+        age("enforce.test", 301)
+        equal(world.exim.send("dave@enforce.test").outcome(), "deferred",
+              "outcome")
+    equal(len(policy_host.requests), 3, "fetches in fifteen minutes")
+    policy_host.body = policy_text("none")
+    age("enforce.test", 301)
+    equal(world.exim.send("erin@enforce.test").outcome(), "delivered",
+          "outcome once the policy is taken back")
+
+
+@case(seconds=60)
+def asked_again_before_a_bounce(world):
+    """once a host's retry time is over, and all mail for it bounces at once,
+    the policy is looked for before that (RFC 8461 5)"""
+    rule = "F,1s,1s; F,2s,600s"
+    world.configure(SITE_RETRY=rule, MTA_STS_RETRY=rule)
+    server, policy_host = cached(world)
+    strip(server)
+    world.exim.send("carol@enforce.test")
+    eventually(lambda: world.exim.run_queue() or not world.exim.waiting(),
+               "the end of the retry time", 20)
+    for _ in range(2):
+        age("enforce.test", 301)
+        policy_host.requests.clear()
+        equal(world.exim.send("dave@enforce.test").outcome(
+            "dave@enforce.test"), "bounced", "outcome")
+        equal(len(policy_host.requests), 1, "fetches before a bounce")
+    policy_host.body = policy_text("none")
+    age("enforce.test", 301)
+    equal(world.exim.send("erin@enforce.test").outcome(), "delivered",
+          "outcome once the policy is taken back")
+    equal(len(server.messages), 1, "messages")
+
+
+@case
+def not_asked_again_after_a_success(world):
+    """one delivery that works ends it: the policy is fetched no more"""
+    server, policy_host = cached(world)
+    strip(server)
+    world.exim.send("carol@enforce.test")
+    server.starttls = "yes"
+    world.exim.run_queue()
+    equal(world.exim.waiting(), [], "queue")
+    policy_host.requests.clear()
+    age("enforce.test", 301)
+    equal(world.exim.send("dave@enforce.test").outcome(), "delivered",
+          "outcome")
+    equal(len(policy_host.requests), 0, "fetches")
 
 
 def asked_again_after(name, habits):

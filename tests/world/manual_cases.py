@@ -188,6 +188,7 @@ def examples_of_the_helper(world):
 def examples_of_the_configuration(world):
     """the examples of exim-mta-sts(5) are what Exim takes, and say what they
     should"""
+    clean()
     example_site(world, "example.org")
     begun = time.time()
     for block in examples("exim-mta-sts.5"):

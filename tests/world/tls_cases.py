@@ -172,8 +172,9 @@ def testing_other_host_told(world):
 
 def faulty_domains(world):
     """{recipient: what is wrong} for each fault, and for a forged MX."""
-    domains = {"forged@spoofed.test": "no MX host of spoofed.test is permitted"
-               " by its policy (id 20240101T000000, fetched "}
+    domains = {"forged@spoofed.test": "no MX host of spoofed.test with an "
+               "address that mail may go to is permitted by its policy (id "
+               "20240101T000000, fetched "}
     world.mx("spoofed.test", world.mail_host("mx.evil.test").name)
     world.policy("spoofed.test", "enforce", "mx1.spoofed.test")
     for place, (habits, _) in enumerate(FAULTS.values()):
@@ -187,7 +188,8 @@ def only_bounced_after_the_retry_time(world):
     """enforce: whatever the fault, mail is never bounced within the retry
     time, and after it with the reason"""
     mailbox = "/tmp/bounces"
-    world.configure(SITE_RETRY="F,4s,1s", SITE_MAILBOX=mailbox)
+    world.configure(SITE_RETRY="F,4s,1s", MTA_STS_RETRY="F,4s,1s",
+                    SITE_MAILBOX=mailbox)
     domains = faulty_domains(world)
     began = time.monotonic()
     sent = world.exim.send(*domains)
