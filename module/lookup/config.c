@@ -450,13 +450,15 @@ config_load(const char *path, struct config *c, config_problem *tell,
 	config_defaults(c);
 	in = fopen(path, "re");
 	if (in == NULL) {
-		if (errno != ENOENT)
+		c->unreadable = errno != ENOENT;
+		if (c->unreadable)
 			problem(&r, "%s: %s", path, strerror(errno));
 		return r.n;
 	}
 	read_lines(in, c, &r);
 	if (ferror(in)) {
 		r.line = 0;
+		c->unreadable = true;
 		problem(&r, "%s: cannot be read", path);
 	}
 	(void)fclose(in);

@@ -19,6 +19,9 @@ enum config_log {
 #define CONFIG_SOCKET_MAX 107u /* bytes of a socket's path */
 
 struct config {
+	/* There is a file, but it cannot be read: nobody knows where the cache
+	 * is, nor what else it says. */
+	bool unreadable;
 	char cache_dir[CONFIG_PATH_MAX + 1];
 	char ca_file[CONFIG_PATH_MAX + 1]; /* "": none */
 	char ca_path[CONFIG_PATH_MAX + 1]; /* "": none */
@@ -58,7 +61,8 @@ typedef void config_problem(void *arg, unsigned line, const char *text);
 void config_defaults(struct config *c);
 /* Defaults, then what path says.  A missing file is fine.  Each unknown key
  * or bad value is told to problem (may be NULL) and leaves that key's default
- * alone; the number of problems is returned. */
+ * alone; the number of problems is returned.  A file that cannot be read is
+ * one, and c->unreadable. */
 unsigned config_load(const char *path, struct config *c,
     config_problem *problem, void *arg);
 /* Calls each(arg, key, value, set) for every key, set: not the default. */

@@ -290,6 +290,9 @@ find_answer(struct quest *q, const char *domain)
 		return NULL;
 	if (status == STS_DOMAIN)
 		return verdict_plain(q, ANSWER_NOTADOMAIN);
+	if (status == STS_OK && q->l->config.unreadable)
+		status = error_set(&q->why, STS_SYSTEM, "config",
+		    "mta-sts.conf is there, but cannot be read");
 	if (status != STS_OK)
 		return verdict_tempfail(q, q->why.word);
 	if (!find_exception(q))

@@ -374,6 +374,7 @@ a_missing_file_means_the_defaults(void **state)
 	assert_false(c.allow_private_addresses);
 	assert_false(c.defer_on_dns_failure);
 	assert_int_equal(c.log, LOG_POLICY);
+	assert_false(c.unreadable);
 }
 
 static void
@@ -385,10 +386,12 @@ a_file_that_cannot_be_read_is_a_problem(void **state)
 	(void)unlink(path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(load(&c), 1);
+	assert_true(c.unreadable);
 	assert_int_equal(rmdir(path), 0);
 	assert_non_null(strstr(room, "0: /tmp/"));
 	assert_int_equal(symlink("conf", path), 0); /* to itself */
 	assert_int_equal(load(&c), 1);
+	assert_true(c.unreadable);
 }
 
 int

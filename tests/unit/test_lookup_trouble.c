@@ -714,6 +714,19 @@ lock_for_reading(struct fakes *f)
 }
 
 /* Else every look-up would start one. */
+/* Where the promises are nobody knows then. */
+static void
+an_unreadable_configuration_is_tempfail(void **state)
+{
+	struct fakes *f = *state;
+
+	fakes_publish(f, "1", ENFORCE_TEXT);
+	f->config.unreadable = true;
+	assert_string_equal(fakes_ask(f, "example.com")->line,
+	    "domain=example.com mode=tempfail status=error reason=config");
+	assert_asked(f, 0, 0);
+}
+
 static void
 no_refresh_is_started_that_cannot_be_noted(void **state)
 {
@@ -761,6 +774,7 @@ main(void)
 		flow_test(a_name_that_cannot_be_read_is_tempfail),
 #endif
 		flow_test(on_a_full_disk_answers_come_uncached_with_one_line),
+		flow_test(an_unreadable_configuration_is_tempfail),
 		flow_test(no_refresh_is_started_that_cannot_be_noted),
 	};
 

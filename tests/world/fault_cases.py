@@ -18,6 +18,8 @@ from parts.recipe import altered
 from parts.world import policy_text
 from tls_cases import FAULTS
 
+SETTINGS = "/etc/exim4/mta-sts.conf"
+
 
 def plain(world):
     """A domain without MTA-STS, and without STARTTLS."""
@@ -224,6 +226,25 @@ def disk_full(world):
         equal(timed(world, "bob@fresh.test")[0], "deferred", "new policy")
     equal((len(other.messages), fresh.leaked()), (1, False), "what arrived")
     contains("\n".join(world.log()), "answers are not cached", "log")
+
+
+@case
+def settings_unreadable(world):
+    """with a mta-sts.conf that cannot be read nobody knows where the cache is:
+    mail waits"""
+    server, policy_host = cached(world)
+    policy_host.down()
+    world.dns.faults["_mta-sts.enforce.test"] = "nxdomain"
+    strip(server)
+    with world.away(SETTINGS):
+        os.mkdir(SETTINGS)
+        try:
+            delivery = world.exim.send("carol@enforce.test")
+        finally:
+            os.rmdir(SETTINGS)
+    equal(delivery.outcome(), "deferred", "outcome")
+    contains(delivery.text(), "reason=config", "reason")
+    equal(server.leaked(), False, "envelope in clear")
 
 
 @case
