@@ -103,6 +103,8 @@ def route(world, split):
     equal(routers.index("hubbed_hosts") < at, True, "after hubbed_hosts")
     for other in ("dnslookup_relay_to_domains", "dnslookup"):
         equal(routers.index(other) > at + 3, True, "before " + other)
+    done = run_as("root", PROGRAM, "-brt", "mx.example", "tls_required")
+    contains(done.stdout, "F,4d,1s", "the retry rule, before Debian's own")
     server, _ = enforced(world)
     delivery = world.exim.send("bob@enforce.test")
     equal(delivery.outcome(), "delivered", "outcome under enforce")

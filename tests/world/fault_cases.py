@@ -330,14 +330,12 @@ def alias_of_the_victim(world):
     return server
 
 
-def after_failures_of_the_alias(world):
-    """Of the victim's mail a second after the attacker's failed, again and
-    again."""
+def after_a_failure_of_the_alias(world):
+    """Of the victim's mail a second after the attacker's failed."""
     server = alias_of_the_victim(world)
-    for _ in range(3):
-        delivery = world.exim.send("eve@attacker.test")
-        lacks(delivery.text(), "=>", "the attacker's")
-        time.sleep(1.1)
+    equal(world.exim.send("eve@attacker.test").outcome(), "deferred",
+          "the attacker's")
+    time.sleep(1.1)
     outcome = world.exim.send("bob@victim.test").outcome("bob@victim.test")
     equal(server.leaked(), False, "envelope in clear")
     return outcome
@@ -346,9 +344,8 @@ def after_failures_of_the_alias(world):
 @case
 def retry_records_of_an_alias(world):
     """a domain whose MX host is an alias of another's cannot hold back that
-    one's mail, nor make it bounce"""
-    world.configure(SITE_RETRY="F,1s,1s; F,2s,1h")
-    equal(after_failures_of_the_alias(world), "delivered", "the victim's")
+    one's mail"""
+    equal(after_a_failure_of_the_alias(world), "delivered", "the victim's")
 
 
 @case
@@ -357,7 +354,7 @@ def retry_records_of_an_alias_without_the_rule(world):
     other domain's mail"""
     rule = "*  tls_required  MTA_STS_RETRY\n"
     altered(world, ("retry", rule, ""))
-    equal(after_failures_of_the_alias(world), "deferred", "the victim's")
+    equal(after_a_failure_of_the_alias(world), "deferred", "the victim's")
 
 
 @case
