@@ -14,6 +14,7 @@
 #define LIMIT_MS 5000 /* for one question */
 #define ANSWER_MAX 262144u
 #define WHY_MAX 1024u
+#define RULE_MAX 512u
 #define NOBODY 65534
 
 static const char *const routers[] = { "mta_sts_lookup", "mta_sts_enforce",
@@ -148,6 +149,36 @@ ask_list(const struct tool *t, struct exim_seen *x, const char *what,
 	return SEEN_YES;
 }
 
+/* The retry rule for a host of any name; error may be NULL: for the rest. */
+static bool
+ask_rule(const struct tool *t, const struct exim_seen *x, const char *error,
+    char rule[RULE_MAX], char *room)
+{
+	const char *argv[] = { x->path, "-brt", "mta-sts.invalid", error,
+		NULL };
+	struct bytes text;
+	struct text out;
+	int code;
+
+	if (!ask(t, argv, room, &text, &code) || code != 0)
+		return false;
+	text_init(&out, rule, RULE_MAX);
+	text_add_bytes(&out, text.p, text.len);
+	return true;
+}
+
+/* Exim does not say which error a rule is for. */
+static enum seen
+ask_retry(const struct tool *t, const struct exim_seen *x, char *room)
+{
+	char usual[RULE_MAX], ours[RULE_MAX];
+
+	if (!ask_rule(t, x, NULL, usual, room) ||
+	    !ask_rule(t, x, "tls_required", ours, room))
+		return SEEN_UNKNOWN;
+	return strcmp(usual, ours) == 0 ? SEEN_NO : SEEN_YES;
+}
+
 static void
 ask_all(const struct tool *t, struct exim_seen *x, char *room)
 {
@@ -156,6 +187,8 @@ ask_all(const struct tool *t, struct exim_seen *x, char *room)
 	if (x->active == SEEN_YES)
 		x->active =
 		    ask_list(t, x, "transport_list", transports, room);
+	if (x->active == SEEN_YES)
+		x->retry = ask_retry(t, x, room);
 }
 
 void
@@ -166,6 +199,7 @@ exim_look(const struct tool *t, struct exim_seen *x)
 	memset(x, 0, sizeof *x);
 	x->active = SEEN_UNKNOWN;
 	x->dlfunc = SEEN_UNKNOWN;
+	x->retry = SEEN_UNKNOWN;
 	x->module = access(MTA_STS_SO, R_OK) == 0 ? SEEN_YES : SEEN_NO;
 	x->path = program_exim();
 	if (x->path == NULL) {

@@ -19,6 +19,7 @@ struct exim_seen {
 	enum seen dlfunc;
 	enum seen active; /* our routers and transports are in its
 			     configuration */
+	enum seen retry; /* failures of TLS have a retry rule of their own */
 	enum seen module; /* mta_sts.so is installed */
 	char why[EXIM_TEXT_MAX + 1]; /* why it is not active, or unknown */
 };

@@ -24,6 +24,10 @@ print_exim(const struct exim_seen *x)
 	(void)printf("configuration active: %s%s%s%s\n", exim_word(x->active),
 	    x->why[0] != '\0' ? " (" : "", x->why,
 	    x->why[0] != '\0' ? ")" : "");
+	if (x->retry == SEEN_NO)
+		(void)puts("retry rule: missing (one domain's failure of TLS "
+			   "can hold back another's mail: include "
+			   "mta-sts.retry)");
 }
 
 static void
@@ -224,6 +228,7 @@ add_exim(struct object *to, const struct exim_seen *x)
 	object_text(&o, "dlfunc", exim_word(x->dlfunc));
 	object_text(&o, "module", exim_word(x->module));
 	object_text(&o, "active", exim_word(x->active));
+	object_text(&o, "retry", exim_word(x->retry));
 	if (x->why[0] != '\0')
 		object_text(&o, "error", x->why);
 	add_object(to, "exim", &o);

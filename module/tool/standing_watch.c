@@ -78,6 +78,8 @@ judge_rest(const struct standing *s, struct judgement *v)
 		    s->ends[0].name);
 	if (s->exim.active == SEEN_NO)
 		find_fault(v, LEVEL_WARNING, "not active in Exim");
+	if (s->exim.retry == SEEN_NO)
+		find_fault(v, LEVEL_WARNING, "mta-sts.retry is not included");
 	if (s->exim.path == NULL)
 		find_fault(v, LEVEL_WARNING, "no Exim found");
 	if (s->reports.late)

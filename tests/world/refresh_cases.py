@@ -18,6 +18,7 @@ from outage_cases import lookup
 from parts.case import case, contains, equal, eventually, lacks
 from parts.exim import CACHE, USER, without_sanitizer
 from parts.peer import Process
+from parts.recipe import altered
 from parts.world import POLICY_ID, policy_text
 
 TOOL = "/usr/sbin/mta-sts"
@@ -608,7 +609,21 @@ def status_of_a_working_host(world):
         contains(text, part, "status")
     equal(len(text.splitlines()) <= 24, True, "one screen")
     found = json.loads(world.tool("status", "--json", user=USER).stdout)
-    equal(found["exim"]["active"], "yes", "as Exim's user")
+    equal((found["exim"]["active"], found["exim"]["retry"]), ("yes", "yes"),
+          "as Exim's user")
+    lacks(text, "retry rule", "status")
+
+
+@case
+def status_without_retry_rule(world):
+    """status says when the retry fragment is not included"""
+    without_sanitizer(NO_ROOM)
+    altered(world, ("example", ".include MTA_STS_ETC/mta-sts.retry\n", ""))
+    refresh(world)
+    contains(world.tool("status").stdout, "\nretry rule: missing (", "status")
+    done = world.tool("status", "--check")
+    equal(done.returncode, 1, "WARNING")
+    contains(done.stdout, "mta-sts.retry is not included", "status --check")
 
 
 @case
