@@ -89,8 +89,6 @@ inner4(const unsigned char *address)
 
 	if (within(address, mapped, 96) || within(address, nat64, 96))
 		return address + 12;
-	/* RFC 6052 2.2: with the gap empty only a prefix of 96 bits can have
-	 * an address of any host inside; a shorter one would hold N.N.0.0. */
 	if (within(address, nat64_here, 48) &&
 	    memcmp(address + 8, gap, sizeof gap) == 0)
 		return address + 12;
@@ -99,11 +97,37 @@ inner4(const unsigned char *address)
 	return NULL;
 }
 
+/* RFC 8215: the length of the prefix is known to that network only.  With what
+ * follows it empty one of 96 bits has inner4() inside, but one of 48 would have
+ * N.N.0.0, and one of 56 N.0.0.0 (RFC 6052 2.2): hosts, too, where N is 10. */
+static const char *
+refusal_of_shorter(const unsigned char *address)
+{
+	const unsigned char by48[4] = { address[6], address[7] };
+	const unsigned char by56[4] = { address[7] };
+	const unsigned char *shorter[] = { by48, by56 };
+	const char *refusal;
+
+	if (!within(address, nat64_here, 48) || within(address, nat64_here, 64))
+		return NULL;
+	for (size_t i = 0; i < sizeof shorter / sizeof *shorter; i++) {
+		refusal = refusal4(shorter[i]);
+		/* There is no host below 1 nor from 224 on. */
+		if (refusal != NULL && shorter[i][0] > 0 &&
+		    shorter[i][0] < 224)
+			return refusal;
+	}
+	return NULL;
+}
+
 static const char *
 refusal6(const unsigned char *address)
 {
 	const unsigned char *inner = inner4(address);
+	const char *refusal = refusal_of_shorter(address);
 
+	if (refusal != NULL)
+		return refusal;
 	if (inner != NULL)
 		return refusal4(inner);
 	for (size_t i = 0; i < sizeof refused6 / sizeof *refused6; i++)

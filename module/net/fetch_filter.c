@@ -12,6 +12,9 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -160,7 +163,7 @@ static const long missing[] = {
 };
 #define MISSING (sizeof missing / sizeof *missing - 1)
 
-#define CODE_MAX (2u * (REFUSED + MISSING) + 64u)
+#define CODE_MAX (2u * (REFUSED + MISSING) + 128u)
 
 struct code {
 	struct sock_filter at[CODE_MAX];
@@ -237,31 +240,86 @@ allow_only(struct code *c, long call, size_t argument, uint32_t value)
 	end(c, SECCOMP_RET_ALLOW);
 }
 
+/* With none of these values of the argument. */
 static void
-refuse_sockets(struct code *c)
+refuse_values(struct code *c, long call, size_t argument,
+    const uint32_t *values, unsigned n)
 {
-	static const uint32_t families[] = { AF_UNIX, AF_INET, AF_INET6,
-		AF_NETLINK };
-	unsigned n = sizeof families / sizeof *families;
-
-	when(c, SYS_socket, n + 3);
-	load_argument(c, 0);
+	when(c, call, n + 3);
+	load_argument(c, argument);
 	for (unsigned i = 0; i < n; i++)
-		add(c, BPF_JMP | BPF_JEQ | BPF_K, families[i], n - i, 0);
-	end(c, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+		add(c, BPF_JMP | BPF_JEQ | BPF_K, values[i], n - i, 0);
+	end(c, SECCOMP_RET_ALLOW);
+	end(c, SECCOMP_RET_ERRNO | EPERM);
+}
+
+/* With none of these bits in the argument. */
+static void
+refuse_bits(struct code *c, long call, size_t argument, uint32_t bits)
+{
+	when(c, call, 4);
+	load_argument(c, argument);
+	add(c, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+	end(c, SECCOMP_RET_ERRNO | EPERM);
 	end(c, SECCOMP_RET_ALLOW);
 }
 
-/* Words put into the mouth of whoever started us from a terminal. */
+/* Of the Internet TCP and UDP: what else carries a stream (MPTCP, SCTP) knows
+ * nothing of Landlock's ports. */
 static void
-refuse_typing(struct code *c)
+refuse_sockets(struct code *c)
 {
-	when(c, SYS_ioctl, 5);
-	load_argument(c, 1);
-	add(c, BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0);
-	add(c, BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1);
-	end(c, SECCOMP_RET_ERRNO | EPERM);
+	when(c, SYS_socket, 13);
+	load_argument(c, 0);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 4, 0);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 3, 0);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 5, 0);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 4, 0);
+	end(c, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+	load_argument(c, 2);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 4, 0);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 3, 0);
+	load_argument(c, 2);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+	end(c, SECCOMP_RET_ERRNO | EPROTONOSUPPORT);
 	end(c, SECCOMP_RET_ALLOW);
+}
+
+/* To connect by sending, or as another protocol, which passes by Landlock's
+ * ports, too. */
+static void
+refuse_other_connections(struct code *c)
+{
+	/* Of TCP's; what has these numbers elsewhere is of no use here. */
+	static const uint32_t options[] = { TCP_FASTOPEN_CONNECT, TCP_ULP };
+
+	refuse_bits(c, SYS_sendto, 3, MSG_FASTOPEN);
+	refuse_bits(c, SYS_sendmsg, 2, MSG_FASTOPEN);
+	refuse_bits(c, SYS_sendmmsg, 3, MSG_FASTOPEN);
+	refuse_values(c, SYS_setsockopt, 2, options,
+	    sizeof options / sizeof *options);
+}
+
+/* Words put into the mouth of whoever started us from a terminal; and signals
+ * to others of the same user, sent by a descriptor that becomes ready. */
+static void
+refuse_ways_round(struct code *c)
+{
+	static const uint32_t controls[] = { TIOCSTI, TIOCLINUX, FIOSETOWN,
+		SIOCSPGRP };
+	static const uint32_t commands[] = { F_SETOWN, F_SETSIG,
+		F_SETOWN_EX };
+
+	refuse_values(c, SYS_ioctl, 1, controls,
+	    sizeof controls / sizeof *controls);
+#ifdef SYS_fcntl
+	refuse_values(c, SYS_fcntl, 1, commands,
+	    sizeof commands / sizeof *commands);
+#endif
+#ifdef SYS_fcntl64
+	refuse_values(c, SYS_fcntl64, 1, commands,
+	    sizeof commands / sizeof *commands);
+#endif
 }
 
 static void
@@ -287,7 +345,8 @@ write_filter(struct code *c)
 #endif
 	refuse_writing(c, SYS_openat, 2);
 	refuse_sockets(c);
-	refuse_typing(c);
+	refuse_other_connections(c);
+	refuse_ways_round(c);
 	/* abort() sends itself a signal. */
 	allow_only(c, SYS_tgkill, 0, (uint32_t)getpid());
 	allow_only(c, SYS_prlimit64, 0, 0);

@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/sockios.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -250,6 +253,115 @@ connect_elsewhere(void)
 	return connect_to(1);
 }
 
+/* A connection that begins with what is sent, which Landlock does not see. */
+static int
+connect_by_sending(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	in.sin_port = htons(1);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return result(sendto(fd, "x", 1, MSG_FASTOPEN,
+	    (const struct sockaddr *)&in, sizeof in));
+}
+
+static int
+send_with_fast_open(void)
+{
+	struct msghdr m = { .msg_iovlen = 0 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return result(sendmsg(fd, &m, MSG_FASTOPEN));
+}
+
+static int
+send_many_with_fast_open(void)
+{
+	struct mmsghdr m = { .msg_len = 0 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return result(sendmmsg(fd, &m, 1, MSG_FASTOPEN));
+}
+
+static int
+connect_with_fast_open(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	return result(setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on,
+	    sizeof on));
+}
+
+static int
+change_protocol(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return result(setsockopt(fd, IPPROTO_TCP, TCP_ULP, "smc", 4));
+}
+
+static int
+many_paths(void)
+{
+	return result(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+	    262 /* IPPROTO_MPTCP */));
+}
+
+static int
+another_stream(void)
+{
+	return result(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC,
+	    IPPROTO_SCTP));
+}
+
+static int
+watch_sockets(void)
+{
+	return result(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    4 /* NETLINK_SOCK_DIAG */));
+}
+
+/* A signal to another process of this user, when something can be read. */
+static int
+give_signals(void)
+{
+	return result(fcntl(0, F_SETOWN, parent));
+}
+
+static int
+give_signals_by_kind(void)
+{
+	struct f_owner_ex owner = { F_OWNER_PID, parent };
+
+	return result(fcntl(0, F_SETOWN_EX, &owner));
+}
+
+static int
+choose_signal(void)
+{
+	return result(fcntl(0, F_SETSIG, SIGKILL));
+}
+
+static int
+give_signals_of_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int pid = (int)parent;
+
+	return result(ioctl(fd, FIOSETOWN, &pid));
+}
+
+static int
+give_signals_of_group(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int pid = (int)parent;
+
+	return result(ioctl(fd, SIOCSPGRP, &pid));
+}
+
 static int
 type_for_others(void)
 {
@@ -384,6 +496,19 @@ static const struct row {
 	{ "it serves nobody", serve, FILTER, EPERM },
 	{ "it takes no port", take_port, NET_RULES, EACCES },
 	{ "it connects to one port", connect_elsewhere, NET_RULES, EACCES },
+	{ "nor by what it sends first", connect_by_sending, FILTER, EPERM },
+	{ "nor in a message", send_with_fast_open, FILTER, EPERM },
+	{ "nor in many", send_many_with_fast_open, FILTER, EPERM },
+	{ "nor by an option", connect_with_fast_open, FILTER, EPERM },
+	{ "nor as another protocol", change_protocol, FILTER, EPERM },
+	{ "no MPTCP", many_paths, FILTER, EPROTONOSUPPORT },
+	{ "no SCTP", another_stream, FILTER, EPROTONOSUPPORT },
+	{ "no netlink but routes", watch_sockets, FILTER, EPROTONOSUPPORT },
+	{ "it has nobody signalled", give_signals, FILTER, EPERM },
+	{ "nor anybody else", give_signals_by_kind, FILTER, EPERM },
+	{ "nor by another signal", choose_signal, FILTER, EPERM },
+	{ "nor by a socket", give_signals_of_socket, FILTER, EPERM },
+	{ "nor a group by it", give_signals_of_group, FILTER, EPERM },
 	{ "it does not type", type_for_others, FILTER, EPERM },
 	{ "it mounts nothing", mount_something, FILTER, EPERM },
 	{ "it makes no namespace", make_namespace, FILTER, EPERM },
