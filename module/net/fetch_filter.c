@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -322,6 +324,19 @@ refuse_ways_round(struct code *c)
 #endif
 }
 
+/* It was made to die with its parent (become.h), and does. */
+static void
+refuse_to_survive(struct code *c)
+{
+	when(c, SYS_prctl, 6);
+	load_argument(c, 0);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PDEATHSIG, 0, 3);
+	load_argument(c, 1);
+	add(c, BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0);
+	end(c, SECCOMP_RET_ERRNO | EPERM);
+	end(c, SECCOMP_RET_ALLOW);
+}
+
 static void
 write_filter(struct code *c)
 {
@@ -347,6 +362,10 @@ write_filter(struct code *c)
 	refuse_sockets(c);
 	refuse_other_connections(c);
 	refuse_ways_round(c);
+	refuse_to_survive(c);
+	/* libc asks the kernel for this host's addresses by netlink; an address
+	 * of the Internet's is longer. */
+	allow_only(c, SYS_bind, 2, sizeof(struct sockaddr_nl));
 	/* abort() sends itself a signal. */
 	allow_only(c, SYS_tgkill, 0, (uint32_t)getpid());
 	allow_only(c, SYS_prlimit64, 0, 0);

@@ -235,6 +235,15 @@ take_port(void)
 }
 
 static int
+take_udp_port(void)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return result(bind(fd, (const struct sockaddr *)&in6, sizeof in6));
+}
+
+static int
 connect_to(uint16_t port)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
@@ -360,6 +369,19 @@ give_signals_of_group(void)
 	int pid = (int)parent;
 
 	return result(ioctl(fd, SIOCSPGRP, &pid));
+}
+
+static int
+outlive_parent(void)
+{
+	return result(prctl(PR_SET_PDEATHSIG, 0UL, 0L, 0L, 0L));
+}
+
+static int
+die_with_parent(void)
+{
+	return result(prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0L, 0L,
+	    0L));
 }
 
 static int
@@ -494,7 +516,8 @@ static const struct row {
 	{ "no socket of other families", ask_kernel_to_encrypt, FILTER,
 	    EAFNOSUPPORT },
 	{ "it serves nobody", serve, FILTER, EPERM },
-	{ "it takes no port", take_port, NET_RULES, EACCES },
+	{ "it takes no port", take_port, FILTER, EPERM },
+	{ "nor one of UDP", take_udp_port, FILTER, EPERM },
 	{ "it connects to one port", connect_elsewhere, NET_RULES, EACCES },
 	{ "nor by what it sends first", connect_by_sending, FILTER, EPERM },
 	{ "nor in a message", send_with_fast_open, FILTER, EPERM },
@@ -509,6 +532,8 @@ static const struct row {
 	{ "nor by another signal", choose_signal, FILTER, EPERM },
 	{ "nor by a socket", give_signals_of_socket, FILTER, EPERM },
 	{ "nor a group by it", give_signals_of_group, FILTER, EPERM },
+	{ "it does not outlive its parent", outlive_parent, FILTER, EPERM },
+	{ "but dies with it", die_with_parent, FILTER, 0 },
 	{ "it does not type", type_for_others, FILTER, EPERM },
 	{ "it mounts nothing", mount_something, FILTER, EPERM },
 	{ "it makes no namespace", make_namespace, FILTER, EPERM },
