@@ -313,7 +313,7 @@ def retry_records_without_interface(world):
     """without an interface of its own a failure under a policy would hold
     back other mail for the same host"""
     line = "  interface = <; 0.0.0.0 ; ::0\n"
-    altered(world, ("transports", line, ""))
+    altered(world, ("transports", line, ""), MTA_STS_RETRY="F,1h,1h")
     equal(after_failure_under_policy(world), "deferred", "plain mail")
 
 
@@ -364,7 +364,7 @@ def retry_records_with_a_site_s_interface(world):
     address = "203.0.114.1"
     driver = "remote_smtp:\n  driver = smtp\n"
     altered(world, ("example", driver, f"{driver}  interface = {address}\n"),
-            MTA_STS_INTERFACE=address)
+            MTA_STS_INTERFACE=address, MTA_STS_RETRY="F,1h,1h")
     equal(after_failure_under_policy(world), "deferred", "plain mail")
 
 
