@@ -89,6 +89,10 @@ write_line(struct text *t, const struct answer *a)
 	add_pair(t, " status=", answer_status_name(a->status));
 	if (a->counted)
 		text_add(t, " report=yes");
+	if (a->kept_out.len > 0) {
+		text_add(t, " kept_out=");
+		text_add_bytes(t, a->kept_out.p, a->kept_out.len);
+	}
 	if (a->tempfail)
 		add_pair(t, " reason=",
 		    a->why.word[0] != '\0' ? a->why.word : "system");
@@ -120,7 +124,7 @@ room_for(size_t mx_len)
 struct answer *
 answer_new(const struct answer *draft, struct bytes mx)
 {
-	size_t room = room_for(mx.len);
+	size_t room = room_for(mx.len) + draft->kept_out.len + 16;
 	size_t body = draft->counted ? draft->body.len : 0;
 	struct answer *a = malloc(sizeof *a + mx.len + 1 + room + body);
 	struct text line;
@@ -141,6 +145,7 @@ answer_new(const struct answer *draft, struct bytes mx)
 		memcpy(p + room, draft->body.p, body);
 	text_init(&line, p, room);
 	write_line(&line, a);
+	a->kept_out = (struct bytes){ NULL, 0 };
 	if (is_good_line(&line, a, mx.len))
 		return a;
 	a->tempfail = true;

@@ -38,6 +38,9 @@ struct answer {
 	bool failing; /* a delivery failed under it, and none worked since */
 	bool counted; /* sessions with this domain are, for its reports ... */
 	struct bytes body; /* ... with the policy, as fetched; part of it ... */
+	/* ... and with the MX hosts it keeps out, joined by ':', which go to
+	 * the line, and are of the draft alone ... */
+	struct bytes kept_out;
 	/* ... and with what became of the last question: see struct trial. */
 	enum sts_status outcome;
 	char failed_word[STS_WORD_MAX + 1];

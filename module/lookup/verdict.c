@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verdict.c - the ways for a look-up to end. */
 #include <string.h>
+#include "../protocol/match.h"
+#include "../protocol/text.h"
 #include "quest.h"
 
 bool
@@ -61,9 +63,49 @@ apply_wishes(const struct quest *q, struct answer *a, struct bytes *mx)
 		a->mode = STS_TESTING;
 }
 
+/* --- for the reports ----------------------------------------------------- */
+
+#define KEPT_OUT_MAX 2048u /* bytes of names */
+
+/* A name that may stand in Exim's line, as a host name can. */
+static bool
+is_plain_name(const char *name)
+{
+	return name[0] != '\0' &&
+	    ascii_all_of(name, strlen(name), ASCII_DOMAIN);
+}
+
+/* The MX hosts that Exim will not be let talk to (RFC 8460 4.3.2.1).  Asked
+ * for here, where Exim is about to ask the same, since no event of a delivery
+ * may wait for DNS; what is not to be had is not told. */
+static void
+find_kept_out(struct quest *q, struct answer *a, struct bytes mx, char *room)
+{
+	const struct lookup_ops *ops = &q->l->ops;
+	struct mx_set set;
+	struct text t;
+
+	if (!a->counted || a->mode != STS_ENFORCE || ops->mx == NULL ||
+	    q->flags != LOOKUP_PLAIN || mx.len == 0 ||
+	    ops->mx(ops->arg, q->domain, q->dns_deadline, &set, NULL) !=
+		STS_OK)
+		return;
+	text_init(&t, room, KEPT_OUT_MAX);
+	for (size_t i = 0; i < set.n; i++) {
+		const char *name = set.host[i].name;
+
+		if (!is_plain_name(name) || match_host(mx.p, name) ||
+		    t.len + strlen(name) + 2 > KEPT_OUT_MAX)
+			continue;
+		text_addf(&t, "%s%s", t.len > 0 ? ":" : "", name);
+	}
+	a->kept_out = (struct bytes){ room, t.len };
+}
+
 struct answer *
 verdict_policy(struct quest *q, enum answer_status status)
 {
+	char kept_out[KEPT_OUT_MAX];
 	const struct entry *e = &q->policy;
 	struct bytes mx = e->mx;
 	struct answer a;
@@ -79,6 +121,7 @@ verdict_policy(struct quest *q, enum answer_status status)
 	a.failing = known_is_failing(q);
 	a.body = e->body;
 	apply_wishes(q, &a, &mx);
+	find_kept_out(q, &a, mx, kept_out);
 	made = answer_new(&a, mx);
 	/* From here on e's strings may be gone. */
 	if (known_note_used(q))

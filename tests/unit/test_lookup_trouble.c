@@ -714,6 +714,30 @@ lock_for_reading(struct fakes *f)
 }
 
 /* Else every look-up would start one. */
+/* RFC 8460 4.3.2.1: told by the events, which must not ask DNS. */
+static void
+hosts_kept_out_are_in_the_line_where_sessions_are_counted(void **state)
+{
+	static const char *const hosts[FAKES_MX] = { "mx.evil.example",
+		"a b", "MX.Example.com", "x:y", "", "{evil}" };
+	struct fakes *f = *state;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	memcpy(f->mx, hosts, sizeof hosts);
+	f->mxs = 6;
+	assert_null(strstr(fakes_ask(f, "example.com")->line, "kept_out"));
+	(void)snprintf(f->config.tlsrpt.contact, CONFIG_CONTACT_MAX,
+	    "tls@example.net");
+	assert_non_null(strstr(fakes_ask(f, "example.com")->line,
+	    " report=yes kept_out=mx.evil.example id=1 "));
+	assert_null(strstr(
+	    fakes_ask_for(f, "example.com", LOOKUP_CACHE_ONLY)->line,
+	    "kept_out"));
+	f->mxs = 0;
+	assert_null(strstr(fakes_ask(f, "example.com")->line, "kept_out"));
+	assert_asked(f, 0, 0);
+}
+
 /* Where the promises are nobody knows then. */
 static void
 an_unreadable_configuration_is_tempfail(void **state)
@@ -775,6 +799,8 @@ main(void)
 #endif
 		flow_test(on_a_full_disk_answers_come_uncached_with_one_line),
 		flow_test(an_unreadable_configuration_is_tempfail),
+		flow_test(
+		    hosts_kept_out_are_in_the_line_where_sessions_are_counted),
 		flow_test(no_refresh_is_started_that_cannot_be_noted),
 	};
 

@@ -300,6 +300,12 @@ def line_of_a_policy(world):
           "fields")
     line = lookup(world, "enforce.test")
     equal(line["domain"], "enforce.test", "domain")
+    world.mx("enforce.test", "a b.evil.test", "mx1.enforce.test",
+             "mx.evil.test")
+    world.configure("tlsrpt_contact = tls@sender.test\n")
+    line = lookup(world, "enforce.test")
+    equal((line["report"], line["kept_out"]), ("yes", "mx.evil.test"),
+          "for the reports")
     equal(line["id"], POLICY_ID, "id")
     equal(line["max_age"], "604800", "max_age")
     equal(line["mx"], "mx1.enforce.test:*.example.net", "mx")

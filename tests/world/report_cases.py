@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import re
+import time
 
 from dane_cases import RIGHT, WRONG, secured
 from delivery_cases import enforced
@@ -294,6 +295,32 @@ def some_kept_out(world):
     got = [one for one in rows[0]["details"] if one["mx"] == "mx.evil.test"]
     times = 1 if way(world) == "dlfunc" else 2
     equal(got, [dict(kept_out("mx.evil.test"), count=times)], "kept out")
+
+
+@case
+def no_event_asks_dns(world):
+    """reports: no event of a delivery waits for DNS, which falls silent once
+    the session has begun; what the policy keeps out is told all the same"""
+    world.configure(ON)
+    good = world.mail_host("mx1.mail.test")
+    world.mail_host("mx.evil.test")
+    world.mx("mail.test", "mx.evil.test", "mx1.mail.test")
+    world.policy("mail.test", "enforce", "mx1.mail.test")
+    began, context = [], good.context
+
+    def fall_silent(session):
+        began.append(time.monotonic())
+        world.dns.faults["mail.test", "MX"] = "silence"
+        return context(session)
+
+    good.context = fall_silent
+    world.exim.send("bob@mail.test")
+    equal(len(good.messages), 1, "messages")
+    took = time.monotonic() - began[0]
+    equal(took < 2, True, f"a session of {took:.1f} s")
+    rows = counted(world)
+    equal(totals(rows), [("mail.test", "sts", 1, 0)], "sessions")
+    equal(rows[0]["details"][0]["mx"], "mx.evil.test", "kept out")
 
 
 @case
