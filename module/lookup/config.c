@@ -290,22 +290,44 @@ next_domain(struct scan *s)
 	return item;
 }
 
-/* What is none is told, and the others count. */
+/* What is none is told and left out, and the others count. */
 static void
-check_domains(const struct key *k, const char *value, struct report *r)
+add_domain(struct text *t, const struct key *k, struct bytes item,
+    struct report *r)
+{
+	struct scan name = scan_over(item.p, item.len);
+
+	(void)scan_literal(&name, "*.");
+	if (!domain_is_ldh(name.p, scan_left(&name))) {
+		problem(r, "%s: \"%.*s\" is not a domain such as "
+			   "example.com or *.example.com",
+		    k->name, (int)item.len, item.p);
+		return;
+	}
+	text_add(t, t->len > 0 ? " : " : "");
+	text_add_bytes(t, item.p, item.len);
+}
+
+static void
+set_domains(const struct key *k, char *field, const char *value,
+    struct report *r)
 {
 	struct scan s = scan_over(value, strlen(value));
+	char room[3 * (CONFIG_LIST_MAX + 1)];
+	struct text t;
 
+	text_init(&t, room, sizeof room);
 	while (!scan_done(&s)) {
 		struct bytes item = next_domain(&s);
-		struct scan name = scan_over(item.p, item.len);
 
-		(void)scan_literal(&name, "*.");
-		if (item.len > 0 && !domain_is_ldh(name.p, scan_left(&name)))
-			problem(r, "%s: \"%.*s\" is not a domain such as "
-				   "example.com or *.example.com",
-			    k->name, (int)item.len, item.p);
+		if (item.len > 0)
+			add_domain(&t, k, item, r);
 	}
+	if (t.len > k->max) {
+		problem(r, "%s: longer than %u bytes", k->name, k->max);
+		return;
+	}
+	memcpy(field, room, t.len + 1);
 }
 
 static void
@@ -325,8 +347,10 @@ set_text(const struct key *k, char *field, const char *value,
 		    k->name, value);
 		return;
 	}
-	if (k->kind == KIND_DOMAINS)
-		check_domains(k, value, r);
+	if (k->kind == KIND_DOMAINS) {
+		set_domains(k, field, value, r);
+		return;
+	}
 	text_init(&t, field, k->max + 1);
 	text_add_foreign(&t, value, strlen(value), k->max);
 }

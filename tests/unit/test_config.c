@@ -159,7 +159,7 @@ static const struct row bad_rows[] = {
 	    "*.example.com\n"
 	    "1: tlsrpt_exclude: \"c test\" is not a domain such as "
 	    "example.com or *.example.com\n"
-	    "tlsrpt_exclude=a.test : * : b.test. : c test : *.d.test\n" },
+	    "tlsrpt_exclude=a.test : b.test : *.d.test\n" },
 	{ "an unknown key", "rechek = 5m\n", "1: unknown key \"rechek\"\n" },
 	{ "a key in upper case", "Recheck = 5m\n",
 	    "1: unknown key \"Recheck\"\n" },
