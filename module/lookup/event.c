@@ -246,7 +246,7 @@ add_mail_host(struct text *t, const char *name, const struct answer *a)
 	text_add(t, name[0] != '\0' ? name : ".");
 	if (a != NULL && match_host(a->mx, name))
 		text_add(t, " (permitted, but with no address that mail may "
-			    "go to)");
+			    "go to, or leading back here)");
 }
 
 /* The hosts that Exim was to hide, all of them. */

@@ -180,7 +180,7 @@ static const struct hosts_row {
 	    NO_HOST("a, b, c, d and 2 more") },
 	{ "a permitted one", { "mx.example.com" }, 1,
 	    NO_HOST("mx.example.com (permitted, but with no address that mail "
-		    "may go to)") },
+		    "may go to, or leading back here)") },
 	{ "a null MX", { "" }, 1, NO_HOST(".") },
 	{ "none", { NULL }, 0, NO_HOST("no MX record (nodata)") },
 };
