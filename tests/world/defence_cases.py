@@ -296,6 +296,8 @@ LINES = {
     "hosts_try_dane": dane_cases.rescued_without_dane,
     "event_action": attack_cases.certificate_without_san_without_event,
     "interface": fault_cases.retry_records_without_interface,
+    "delay_after_cutoff":
+        fault_cases.retry_records_of_an_alias_past_the_cutoff,
 }
 
 

@@ -357,6 +357,29 @@ def retry_records_of_an_alias_without_the_rule(world):
     equal(after_a_failure_of_the_alias(world), "deferred", "the victim's")
 
 
+def past_the_retry_time(world, *edits):
+    """Of the victim's mail right after the attacker's failed, for longer than
+    the retry rule lasts."""
+    altered(world, *edits, MTA_STS_RETRY="F,1s,2s")
+    server = alias_of_the_victim(world)
+    eventually(lambda: world.exim.send("eve@attacker.test").outcome(
+        "eve@attacker.test") == "bounced", "the end of the retry time", 20)
+    outcome = world.exim.send("bob@victim.test").outcome("bob@victim.test")
+    equal(server.leaked(), False, "envelope in clear")
+    return outcome
+
+
+@case(seconds=60)
+def retry_records_of_an_alias_past_the_cutoff(world):
+    """nor can such an alias make that mail bounce, once a host has failed for
+    longer than the retry rule lasts; without delay_after_cutoff it would"""
+    equal(past_the_retry_time(world), "delivered", "the victim's")
+    world.reset()
+    line = "  delay_after_cutoff = false\n"
+    equal(past_the_retry_time(world, ("transports", line, "")), "bounced",
+          "without it")
+
+
 @case
 def retry_records_with_a_site_s_interface(world):
     """where the site's own transport and the recipe bind to one address a
