@@ -566,11 +566,15 @@ def own_mx_hidden(world):
 @contextlib.contextmanager
 def private_address(address):
     """An address of this host's own, while this lasts."""
-    for what in ("add", "del"):
+    def change(what):
         subprocess.run(["ip", "addr", what, address + "/32", "dev", "lo"],
                        check=True, timeout=10)
-        if what == "add":
-            yield
+
+    change("add")
+    try:
+        yield
+    finally:
+        change("del")
 
 
 @case

@@ -360,7 +360,7 @@ def retry_records_of_an_alias_without_the_rule(world):
 def past_the_retry_time(world, *edits):
     """Of the victim's mail right after the attacker's failed, for longer than
     the retry rule lasts."""
-    altered(world, *edits, MTA_STS_RETRY="F,1s,2s")
+    altered(world, *edits, MTA_STS_RETRY="F,1s,3s")
     server = alias_of_the_victim(world)
     eventually(lambda: world.exim.send("eve@attacker.test").outcome(
         "eve@attacker.test") == "bounced", "the end of the retry time", 20)
