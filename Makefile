@@ -63,7 +63,7 @@ forks := module/net/workers.c module/net/standby.c module/net/post.c
 # What is counted for reports is Exim's business, too; to send them is not.
 collect := $(addprefix module/report/,applied.c blame.c \
 	datagram.c day.c dayvalue.c session.c sink.c \
-	tlsrpt_lookup.c tlsrpt_record.c verdict.c)
+	tlsrpt_lookup.c tlsrpt_record.c trail.c verdict.c)
 # libtdb on use, for what Exim loads or starts; all else is linked with it.
 tdbload := module/store/tdbload.c
 core := $(filter-out $(tdbload),$(wildcard module/protocol/*.c \

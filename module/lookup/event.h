@@ -21,10 +21,9 @@ enum event_field {
 	EVENT_SNI,
 	EVENT_VERIFY_MODE, /* not empty: this is a callout */
 	/* For reports (RFC 8460) only. */
-	EVENT_MESSAGE, /* id; empty: there is no message, as with -bt */
-	EVENT_SENDER,
+	EVENT_MESSAGE, /* a hash of its id; empty: not to be counted */
 	EVENT_HOSTS, /* MX hosts, ':' between */
-	EVENT_TLSA, /* usage of the TLSA records in use; "0" or empty: none */
+	EVENT_TLSA, /* usage of the host's TLSA records; "0" or empty: none */
 	EVENT_CERT, /* "NOT-BEFORE,NOT-AFTER,self or empty,SAN;SAN..." */
 	EVENT_FIELDS
 };

@@ -143,13 +143,19 @@ is_about_certificate(const struct event *e)
 	    says(e, "Error in the certificate");
 }
 
+bool
+blame_has_tlsa(const struct event *e)
+{
+	return e->field[EVENT_TLSA].len > 0 && !event_has(e, EVENT_TLSA, "0");
+}
+
 /* OpenSSL has no other text for it.  GnuTLS has, and Exim 4.96 does not forget
  * the usage when it goes on to the next host. */
 static bool
 is_openssl_dane(const struct event *e)
 {
 	return says(e, "SSL_connect") && is_about_certificate(e) &&
-	    e->field[EVENT_TLSA].len > 0 && !event_has(e, EVENT_TLSA, "0");
+	    blame_has_tlsa(e);
 }
 
 static void
@@ -169,6 +175,16 @@ blame_tls(const struct event *e, time_t now, struct blame *b)
 		set(b, RESULT_VALIDATION_FAILURE, library_words(e->data));
 }
 
+static void
+blame_starttls(const struct event *e, struct blame *b)
+{
+	if (strncmp(e->data, "SMTP error", 10) == 0)
+		set(b, RESULT_STARTTLS_NOT_SUPPORTED, "starttls-rejected");
+	else
+		set(b, RESULT_VALIDATION_FAILURE, "no-answer-to-starttls");
+	b->dane = blame_has_tlsa(e);
+}
+
 bool
 blame_host(const struct event *e, time_t now, struct blame *b)
 {
@@ -179,18 +195,16 @@ blame_host(const struct event *e, time_t now, struct blame *b)
 			: "");
 	else if (strcmp(e->error, EVENT_TLS_FAILURE) == 0)
 		blame_tls(e, now, b);
-	else if (!event_failed_at_starttls(e))
-		return false;
-	else if (strncmp(e->data, "SMTP error", 10) == 0)
-		set(b, RESULT_STARTTLS_NOT_SUPPORTED, "starttls-rejected");
+	else if (event_failed_at_starttls(e))
+		blame_starttls(e, b);
 	else
-		set(b, RESULT_VALIDATION_FAILURE, "no-answer-to-starttls");
+		return false;
 	return true;
 }
 
 /* Exim took its words from RFC 8460. */
 bool
-blame_dane(const struct event *e, struct blame *b)
+blame_dane(const char *said, struct blame *b)
 {
 	static const struct {
 		const char *data;
@@ -206,7 +220,7 @@ blame_dane(const struct event *e, struct blame *b)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (strcmp(e->data, rows[i].data) == 0) {
+		if (strcmp(said, rows[i].data) == 0) {
 			set(b, rows[i].result, rows[i].reason);
 			b->dane = true;
 			return true;

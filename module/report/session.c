@@ -4,6 +4,7 @@
 #include "../protocol/match.h"
 #include "../store/tdbhash.h"
 #include "applied.h"
+#include "blame.h"
 #include "words.h"
 
 /* A verdict in the making, with room for its strings. */
@@ -30,38 +31,14 @@ is_mode(const struct event *e, const char *mode)
 
 /* --- what is not counted -------------------------------------------------- */
 
-static bool
-is_report_mail(const struct config *c, const struct event *e)
-{
-	struct bytes from = e->field[EVENT_SENDER];
-	const char *contact = c->tlsrpt.contact;
-
-	if (from.len != strlen(contact))
-		return false;
-	for (size_t i = 0; i < from.len; i++)
-		if (ascii_lower(from.p[i]) != ascii_lower(contact[i]))
-			return false;
-	return true;
-}
-
-static bool
-is_bounce(const struct event *e)
-{
-	return e->field[EVENT_SENDER].len == 0;
-}
-
-/* RFC 8460 3: reports are not reported on (of one that is forwarded the recipe
- * gives no message).  Nor is a bounce: it may be one of a
- * report, and two sites whose mailboxes bounce would then report for ever on
- * nothing else.  Without a message there is no session, only somebody who tries
- * out addresses. */
+/* The configuration gives no message for what must not be counted: reports
+ * (RFC 8460 3), bounces, and somebody who tries out addresses. */
 static bool
 counts(struct making *m)
 {
 	const struct config *c = m->s->config;
 
 	return config_reports(c) && m->e->field[EVENT_MESSAGE].len > 0 &&
-	    !is_bounce(m->e) && !is_report_mail(c, m->e) &&
 	    domain_canon(m->e->domain, m->domain, NULL) == STS_OK &&
 	    !config_excludes(c, m->domain);
 }
@@ -105,22 +82,21 @@ read_helo(const char *reply, char helo[REPORT_WORDS_MAX + 1])
 	(void)words_copy(helo, REPORT_WORDS_MAX, p, strcspn(p, " \t\r\n"));
 }
 
-/* An event of a session has its own fields; of one whose beginning was seen
- * they are the better ones (Exim 4.100 names the wrong host at its end). */
+/* Exim 4.100 names the wrong host at the end of a session. */
 static void
 fill_session(struct making *m, bool ended)
 {
-	const struct connection *c = &m->s->now_open;
+	const struct trail *t = &m->s->trail;
 	struct bytes sip = m->e->field[EVENT_SIP];
-	const char *host = ended && c->greeted ? c->host : m->e->host;
-	const char *address = ended && c->greeted ? c->address
-						  : m->e->address;
+	const char *host = ended ? t->host : m->e->host;
+	const char *address = ended ? t->address : m->e->address;
 
 	(void)words_copy(m->host, REPORT_NAME_MAX, host, strlen(host));
 	(void)words_copy(m->address, REPORT_ADDRESS_MAX, address,
 	    strlen(address));
-	if (c->greeted)
-		memcpy(m->helo, c->helo, sizeof m->helo);
+	/* Of a host that was not reached the one before was greeted. */
+	if (t->greeted && strcmp(m->host, t->host) == 0)
+		memcpy(m->helo, t->helo, sizeof m->helo);
 	else if (event_is(m->e, "smtp:ehlo"))
 		read_helo(m->e->data, m->helo);
 	if (m->s->config->tlsrpt.sending_ip)
@@ -171,27 +147,20 @@ tell(struct making *m)
 
 /* --- MX hosts that the policy keeps out ----------------------------------- */
 
-/* Once for each message and domain in this process: Exim routes its recipients
+/* Once for each message and domain on this trail: Exim routes its recipients
  * one by one, and their domains in any order. */
 static bool
 is_routed_anew(struct making *m)
 {
-	struct session *s = m->s;
 	struct bytes id = m->e->field[EVENT_MESSAGE];
 	char key[REPORT_NAME_MAX + 80];
 	struct text t;
-	uint32_t hash;
 
 	text_init(&t, key, sizeof key);
 	text_add(&t, m->domain);
 	text_add(&t, " ");
 	text_add_bytes(&t, id.p, id.len < 64 ? id.len : 64);
-	hash = tdbhash(key, t.len);
-	for (unsigned i = 0; i < SESSION_ROUTED; i++)
-		if (s->routed[i] == hash)
-			return false;
-	s->routed[s->routed_n++ % SESSION_ROUTED] = hash;
-	return true;
+	return trail_is_new(&m->s->trail, tdbhash(key, t.len));
 }
 
 /* Exim never talks to them, so they are told with what it does come to. */
@@ -244,23 +213,13 @@ end_refused(struct making *m)
 	tell(m);
 }
 
-/* There is no policy, for it could not be fetched, and the session itself is
- * not seen here. */
-static void
-end_unfetched(struct making *m)
-{
-	if (is_routed_anew(m) && apply_sts(m) && m->applied.trouble != 0)
-		tell(m);
-}
-
 /* --- sessions ------------------------------------------------------------- */
 
 /* A session that failed has a second try, in clear, in testing mode. */
 static bool
 failed_before(struct making *m)
 {
-	struct session *s = m->s;
-	char key[sizeof s->failed];
+	char key[sizeof m->s->trail.failed];
 	struct text t;
 
 	text_init(&t, key, sizeof key);
@@ -269,9 +228,9 @@ failed_before(struct making *m)
 	text_add(&t, m->host);
 	text_add(&t, " ");
 	text_add(&t, m->address);
-	if (strcmp(key, s->failed) == 0)
+	if (strcmp(key, m->s->trail.failed) == 0)
 		return true;
-	memcpy(s->failed, key, sizeof key);
+	memcpy(m->s->trail.failed, key, sizeof key);
 	return false;
 }
 
@@ -327,26 +286,23 @@ end_secure(struct making *m)
 static bool
 has_begun_tls(const struct making *m)
 {
-	const struct connection *c = &m->s->now_open;
+	const struct trail *t = &m->s->trail;
 
-	return (!c->seen || c->offered) &&
-	    event_has(m->e, EVENT_SNI, c->seen ? c->host : m->e->host);
+	return t->offered && event_has(m->e, EVENT_SNI, t->host);
 }
 
-/* The end of a session that never had TLS; under enforce its host fails. */
+/* The end of a session that never had TLS.  Under enforce, or where there is a
+ * TLSA record, its host fails next. */
 static void
 end_clear(struct making *m)
 {
-	const struct connection *c = &m->s->now_open;
+	const struct trail *t = &m->s->trail;
 	struct blame b = { RESULT_STARTTLS_NOT_SUPPORTED, false, "" };
 
-	if (is_mode(m->e, "enforce") || (c->seen && !c->greeted) ||
-	    has_begun_tls(m))
+	if (is_mode(m->e, "enforce") || blame_has_tlsa(m->e) ||
+	    t->dane[0] != '\0' || !t->greeted || has_begun_tls(m))
 		return;
-	/* Exim keeps the error of the session before: that was told of. */
-	if (!c->seen && strcmp(m->e->error, EVENT_TLS_FAILURE) == 0)
-		return;
-	if (c->offered)
+	if (t->offered)
 		(void)words_copy(b.reason, REPORT_WORDS_MAX,
 		    "starttls-rejected", sizeof "starttls-rejected" - 1);
 	end_failed(m, &b, true);
@@ -355,48 +311,43 @@ end_clear(struct making *m)
 /* Of a host with TLSA records Exim says before that its certificate does not
  * match, whatever it was that failed. */
 static void
-blame_under_dane(const struct connection *c, struct blame *b)
+blame_under_dane(const char *said, struct blame *b)
 {
+	struct blame dane;
 	bool about_certificate = b->dane ||
 	    b->result == RESULT_CERTIFICATE_EXPIRED ||
 	    b->result == RESULT_CERTIFICATE_HOST_MISMATCH ||
 	    b->result == RESULT_CERTIFICATE_NOT_TRUSTED;
 
-	if (about_certificate || c->dane.result != RESULT_VALIDATION_FAILURE)
-		*b = c->dane;
+	if (!blame_dane(said, &dane))
+		return;
+	if (about_certificate || dane.result != RESULT_VALIDATION_FAILURE)
+		*b = dane;
 	b->dane = true;
 }
 
 static void
 end_host(struct making *m)
 {
-	const struct connection *c = &m->s->now_open;
 	struct blame b;
 
 	if (!blame_host(m->e, m->now, &b))
 		return;
-	if (c->dane_failed)
-		blame_under_dane(c, &b);
+	blame_under_dane(m->s->trail.dane, &b);
 	end_failed(m, &b, false);
 }
 
 /* Some have no session, and Exim says no more of them; of others the host
  * fails next. */
 static void
-note_dane(struct making *m)
+end_dane(struct making *m)
 {
-	struct connection *c = &m->s->now_open;
 	struct blame b;
 
-	if (!blame_dane(m->e, &b))
-		return;
-	if (b.result == RESULT_DNSSEC_INVALID ||
-	    b.result == RESULT_DANE_REQUIRED) {
+	if (blame_dane(m->e->data, &b) &&
+	    (b.result == RESULT_DNSSEC_INVALID ||
+		b.result == RESULT_DANE_REQUIRED))
 		end_failed(m, &b, false);
-		return;
-	}
-	c->dane = b;
-	c->dane_failed = true;
 }
 
 /* --- events --------------------------------------------------------------- */
@@ -418,28 +369,27 @@ has_line(const char *reply, const char *keyword)
 }
 
 static void
-note_greeting(struct session *s, const struct event *e)
+note_greeting(struct trail *t, const struct event *e)
 {
-	struct connection *c = &s->now_open;
-
-	c->greeted = true;
-	c->offered = has_line(e->data, "STARTTLS");
-	read_helo(e->data, c->helo);
-	(void)words_copy(c->host, REPORT_NAME_MAX, e->host, strlen(e->host));
-	(void)words_copy(c->address, REPORT_ADDRESS_MAX, e->address,
+	t->greeted = true;
+	t->offered = has_line(e->data, "STARTTLS");
+	read_helo(e->data, t->helo);
+	(void)words_copy(t->host, REPORT_NAME_MAX, e->host, strlen(e->host));
+	(void)words_copy(t->address, REPORT_ADDRESS_MAX, e->address,
 	    strlen(e->address));
 }
 
 /* How far the session has come; cheap, for most events are of this kind. */
 static void
-follow(struct session *s, const struct event *e)
+follow(struct trail *t, const struct event *e)
 {
-	if (event_is(e, "tcp:connect")) {
-		memset(&s->now_open, 0, sizeof s->now_open);
-		s->now_open.seen = true;
-	} else if (event_is(e, "smtp:ehlo") &&
-	    e->field[EVENT_CIPHER].len == 0)
-		note_greeting(s, e);
+	if (event_is(e, "tcp:connect"))
+		trail_connect(t);
+	else if (event_is(e, "dane:fail"))
+		(void)words_copy(t->dane, sizeof t->dane - 1, e->data,
+		    strlen(e->data));
+	else if (event_is(e, "smtp:ehlo") && e->field[EVENT_CIPHER].len == 0)
+		note_greeting(t, e);
 }
 
 /* What an event comes to; NULL: it is on the way. */
@@ -454,10 +404,8 @@ static void (*ending(const struct event *e))(struct making *m)
 	if (event_is(e, "msg:host:defer"))
 		return end_host;
 	if (event_is(e, "dane:fail"))
-		return note_dane;
-	if (event_is(e, "mta-sts:refused"))
-		return end_refused;
-	return event_is(e, "mta-sts:unfetched") ? end_unfetched : NULL;
+		return end_dane;
+	return event_is(e, "mta-sts:refused") ? end_refused : NULL;
 }
 
 /* Not all of it: to touch 20 KiB of stack costs more than all else here. */
@@ -480,7 +428,7 @@ session_event(struct session *s, const struct event *e)
 	void (*end)(struct making * m) = ending(e);
 	struct making m;
 
-	follow(s, e);
+	follow(&s->trail, e);
 	if (end == NULL)
 		return;
 	begin(&m, s, e);

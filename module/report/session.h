@@ -4,16 +4,13 @@
  *
  * A session has succeeded at its second EHLO, the one under TLS, and nothing
  * that happens later counts; it has failed when Exim gives up its host because
- * of TLS, or when it ends in clear where TLS was wanted.  Where each event has
- * a process of its own (${run}) only what the event itself says is known. */
+ * of TLS, or when it ends in clear where TLS was wanted. */
 #ifndef SESSION_H
 #define SESSION_H
 
 #include "../lookup/event.h"
-#include "blame.h"
+#include "trail.h"
 #include "verdict.h"
-
-#define SESSION_ROUTED 256u
 
 struct session {
 	const struct config *config;
@@ -22,27 +19,10 @@ struct session {
 	/* What a session came to; v is borrowed for the call. */
 	void (*tell)(void *arg, const struct verdict *v);
 	void *arg;
-	/* its own: what the events of this process have told */
-	struct connection {
-		bool seen; /* from its beginning */
-		bool greeted; /* EHLO was answered in clear ... */
-		bool offered; /* ... and STARTTLS was among the answers */
-		char host[REPORT_NAME_MAX + 1];
-		char address[REPORT_ADDRESS_MAX + 1];
-		char helo[REPORT_WORDS_MAX + 1];
-		bool dane_failed; /* as `dane` says */
-		struct blame dane;
-	} now_open;
-	/* Domain, host and address of the last failure: what comes after it is
-	 * the same attempt, in clear. */
-	char failed[2 * REPORT_NAME_MAX + REPORT_ADDRESS_MAX + 3];
-	/* Of messages and domains that the router was told of already, and
-	 * their hosts kept out: hashes; what was there first goes first. */
-	uint32_t routed[SESSION_ROUTED];
-	unsigned routed_n;
+	struct trail trail; /* of the process that raises the events */
 };
 
-/* Once the first five fields are set; the others begin as zero. */
+/* Once the first five fields are set; the trail begins as zero. */
 void session_event(struct session *s, const struct event *e);
 
 #endif

@@ -4,8 +4,10 @@
 #include "../lookup/event.h"
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 #include "../report/session.h"
 #include "../report/sink.h"
+#include "../report/trail_file.h"
 #include "../store/clock.h"
 #include "commands.h"
 #include "quiet.h"
@@ -40,9 +42,14 @@ report(struct tool *t, const struct event *e)
 		.now = now,
 		.tell = take_verdict,
 		.arg = &sink };
+	struct bytes message = e->field[EVENT_MESSAGE];
+	pid_t exim = getppid();
 
-	if (config_reports(&t->config))
-		session_event(&session, e);
+	if (!config_reports(&t->config) || message.len == 0)
+		return;
+	trail_load(t->config.cache_dir, exim, message, &session.trail);
+	session_event(&session, e);
+	trail_save(t->config.cache_dir, exim, message, &session.trail);
 }
 
 int

@@ -47,10 +47,10 @@ now_us(void)
 }
 
 #define GREETING "250-mx.d.test Hello\r\n250-SIZE 1000\r\n250 STARTTLS"
-#define CLEAR "enforce|192.0.2.1|0|no||||1xWUY6-00004H-0H|a@b.test||0|"
+#define CLEAR "enforce|192.0.2.1|0|no||||d41d8cd98f00b204e9800998ecf8427e||0|"
 #define SECURE                                                      \
 	"enforce|192.0.2.1|1|no|TLS1.3:TLS_AES_256_GCM_SHA384:256|" \
-	"mx.d.test||1xWUY6-00004H-0H|a@b.test||0|"
+	"mx.d.test||d41d8cd98f00b204e9800998ecf8427e||0|"
 
 struct line {
 	const char *name;

@@ -24,7 +24,7 @@ make_event(struct event *e, const char *const argv[], char *packed,
 
 	memcpy(args, argv, 6 * sizeof args[0]);
 	/* The usage stands before the certificate, where it matters. */
-	(void)snprintf(packed, size, "testing|192.0.2.1|%s||id|a@b.test||%s%s",
+	(void)snprintf(packed, size, "testing|192.0.2.1|%s||id||%s%s",
 	    sess, cert[0] == '3' ? "" : "0|", cert);
 	args[6] = packed;
 	assert_true(event_read(EVENT_ARGS, args, e));
@@ -51,6 +51,11 @@ static const struct host_row {
 	{ "STARTTLS refused, as a 4xx is told", "0",
 	    "SMTP error from remote mail server after STARTTLS: 454 no", "",
 	    201, "starttls-rejected", false },
+	{ "DANE: STARTTLS refused for now", "0",
+	    "SMTP error from remote mail server after STARTTLS: 454 no", "3|",
+	    201, "starttls-rejected", true },
+	{ "DANE: STARTTLS not answered", "110", "SMTP timeout after STARTTLS",
+	    "3|", 205, "no-answer-to-starttls", true },
 	{ "STARTTLS not answered", "110", "SMTP timeout after STARTTLS", "",
 	    205, "no-answer-to-starttls", false },
 	{ "a broken handshake (GnuTLS)", "-37",
@@ -203,14 +208,9 @@ static void
 check_dane(void **state)
 {
 	const struct dane_row *r = *state;
-	const char *const argv[] = { "dane:fail", r->data, "0", "a.test",
-		HOST, "192.0.2.25" };
-	char packed[400];
-	struct event e;
 	struct blame b;
 
-	make_event(&e, argv, packed, sizeof packed, "0|no||", "");
-	assert_int_equal(blame_dane(&e, &b), r->want != 0);
+	assert_int_equal(blame_dane(r->data, &b), r->want != 0);
 	if (r->want == 0)
 		return;
 	assert_int_equal(b.result, r->want);

@@ -11,7 +11,7 @@ import time
 from dane_cases import RIGHT, WRONG, secured
 from delivery_cases import enforced
 from parts.case import case, equal
-from parts.exim import CACHE, Skipped, has_dlfunc, has_gnutls, run_as
+from parts.exim import CACHE, has_gnutls, run_as
 from parts.world import SOURCE
 from tls_cases import FAULTS, GOOD, two_hosts
 
@@ -50,11 +50,6 @@ RESULTS = {
     "TLS 1.1 only": (BROKEN, ("validation-failure", "tls-version-before-1.2")
                      if has_gnutls() else BROKEN),
 }
-
-
-def way(world):
-    """Each event has a process of its own: then less is known."""
-    return "run" if not has_dlfunc() else world.exim.way
 
 
 def counted(world):
@@ -122,10 +117,7 @@ def count_enforce(name, habits):
         rows = counted(world)
         equal(totals(rows), [("mail.test", "sts", 1, 1)], "sessions")
         policy_is(rows[0], "enforce", *HOSTS)
-        # Of a host given up a process of its own knows no greeting.
-        helo = None if way(world) == "dlfunc" else ""
-        details_are(rows[0]["details"],
-                    [detail(RESULTS[name][0], first, helo)])
+        details_are(rows[0]["details"], [detail(RESULTS[name][0], first)])
 
     check.__doc__ = f"reports: enforce: {name} is counted, field by field"
     return check
@@ -140,14 +132,7 @@ def count_testing(name, habits):
         rows = counted(world)
         equal(totals(rows), [("mail.test", "sts", 0, 1)], "sessions")
         policy_is(rows[0], "testing", *HOSTS)
-        failure = RESULTS[name][1]
-        helo = None
-        if way(world) == "run" and failure[0] == "starttls-not-supported" or \
-                way(world) == "run" and failure == BROKEN:
-            helo = ""
-        if way(world) == "run" and failure == REJECTED:
-            failure = STARTTLS
-        details_are(rows[0]["details"], [detail(failure, first, helo)])
+        details_are(rows[0]["details"], [detail(RESULTS[name][1], first)])
 
     check.__doc__ = f"reports: testing: {name} is counted, field by field"
     return check
@@ -211,8 +196,7 @@ def dane_failure(world):
         equal(totals(rows), [("dane.test", "tlsa", 0, 1)], f"with {mode}")
         equal(rows[0]["policy_domain"], "mx1.dane.test", "policy domain")
         details_are(rows[0]["details"], [detail(
-            ("validation-failure", "dane-no-match"), server,
-            None if way(world) == "dlfunc" else "")])
+            ("validation-failure", "dane-no-match"), server)])
 
 
 @case(seconds=120)
@@ -232,24 +216,53 @@ def dane_minds_no_certificate(world):
                   ([("dane.test", "tlsa", 1, 0)], []), f"{name}, {mode}")
 
 
-@case
-def dane_broken_off(world):
-    """reports: a handshake that breaks off is no wrong TLSA record"""
-    if way(world) == "run":
-        raise Skipped("a process of its own does not know of the record")
-    for name in ("a connection that drops after STARTTLS",
-                 "garbage after STARTTLS"):
+def secured_but(world, mode, habits):
+    """A host with a TLSA record that is right, whose TLS does not begin."""
+    server = secured(world, mode, RIGHT)
+    for habit, value in habits.items():
+        setattr(server, habit, value)
+    return server
+
+
+@case(seconds=180)
+def dane_without_tls(world):
+    """reports: under DANE a host whose TLS does not begin, or breaks off, is a
+    failure of the TLSA record, field by field"""
+    for name, (habits, _) in FAULTS.items():
+        if "starttls" not in habits:
+            continue
         for mode in ("enforce", "testing", None):
             world.reset()
             world.configure(ON, MTA_STS_REPORT_ALL="yes")
-            server = secured(world, mode, RIGHT)
-            server.starttls = FAULTS[name][0]["starttls"]
-            world.exim.send("bob@dane.test")
+            server = secured_but(world, mode, habits)
+            equal(world.exim.send("bob@dane.test").outcome(), "deferred",
+                  f"{name}, {mode}")
             rows = counted(world)
             equal(totals(rows), [("dane.test", "tlsa", 0, 1)],
                   f"{name}, {mode}")
+            equal(rows[0]["policy_domain"], "mx1.dane.test", "policy domain")
             details_are(rows[0]["details"],
-                        [detail(RESULTS[name][0], server, None)])
+                        [detail(RESULTS[name][0], server)])
+
+
+@case(seconds=180)
+def secure_without_tlsa(world):
+    """reports: DNSSEC alone is no DANE: the same hosts without a TLSA record
+    are failures of the policy"""
+    for name, (habits, _) in FAULTS.items():
+        if "starttls" not in habits:
+            continue
+        for mode in ("enforce", "testing"):
+            world.reset()
+            world.configure(ON)
+            server = secured_but(world, mode, habits)
+            world.dns.put("_25._tcp.mx1.dane.test", "TLSA")
+            world.exim.send("bob@dane.test")
+            rows = counted(world)
+            equal(totals(rows), [("dane.test", "sts", 0, 1)],
+                  f"{name}, {mode}")
+            details_are(rows[0]["details"],
+                        [detail(RESULTS[name][0], server)])
 
 
 @case
@@ -293,8 +306,7 @@ def some_kept_out(world):
     rows = counted(world)
     equal(totals(rows), [("mail.test", "sts", 1, 1)], "sessions")
     got = [one for one in rows[0]["details"] if one["mx"] == "mx.evil.test"]
-    times = 1 if way(world) == "dlfunc" else 2
-    equal(got, [dict(kept_out("mx.evil.test"), count=times)], "kept out")
+    equal(got, [kept_out("mx.evil.test")], "kept out")
 
 
 @case
@@ -335,10 +347,9 @@ def all_kept_out(world):
     delivery = world.exim.send("bob@mail.test", "carol@mail.test")
     equal(delivery.outcome("bob@mail.test"), "deferred", "outcome")
     rows = counted(world)
-    times = 1 if way(world) == "dlfunc" else 2
-    equal(totals(rows), [("mail.test", "sts", 0, times)], "sessions")
+    equal(totals(rows), [("mail.test", "sts", 0, 1)], "sessions")
     got = sorted(rows[0]["details"], key=lambda one: one["mx"])
-    equal(got, [dict(kept_out(name), count=times)
+    equal(got, [kept_out(name)
                 for name in ("mx.bad.test", "mx.evil.test")], "kept out")
 
 
@@ -401,6 +412,42 @@ def no_policy_to_be_had(world):
 
 
 @case
+def no_policy_and_no_session(world):
+    """reports: a policy that cannot be had is told with sessions and only with
+    them: one for a message of two recipients, none where the host is not
+    reached, none more while the message waits in the queue"""
+    world.configure(ON, SITE_RETRY="F,1d,1h")
+    server, _ = unusable(world, status="404 Not Found")
+    world.exim.send("bob@mail.test", "carol@mail.test")
+    equal([len(server.messages), totals(counted(world))],
+          [1, [("mail.test", "sts", 0, 1)]], "with two recipients")
+    world.reset()
+    world.configure(ON, SITE_RETRY="F,1d,1h")
+    unusable(world, status="404 Not Found")
+    world.dns.put("mx1.mail.test", "A", "203.0.114.254")
+    world.exim.send("bob@mail.test")
+    for _ in range(2):
+        world.exim.run_queue()
+    equal(totals(counted(world)), [], "not reached")
+
+
+@case
+def no_policy_beside_dane(world):
+    """reports: where DANE verified the session, a policy of MTA-STS that
+    cannot be had is not in its way (RFC 8461 2)"""
+    for macros in ({}, {"MTA_STS_REPORT_ALL": "yes"}):
+        world.reset()
+        world.configure(ON, **macros)
+        server = secured(world, None, RIGHT)
+        world.policy("dane.test", "enforce",
+                     "mx1.dane.test").status = "404 Not Found"
+        world.exim.send("bob@dane.test")
+        equal(len(server.messages), 1, "messages")
+        equal(totals(counted(world)), [("dane.test", "tlsa", 1, 0)],
+              f"sessions with {macros}")
+
+
+@case
 def old_policy_in_force(world):
     """reports: while an older policy is in force, its session succeeds, and
     that no newer one can be had is told with it"""
@@ -456,9 +503,9 @@ def not_counted(world):
                          (ON + "tlsrpt = off\n", "alice@sender.test"),
                          (ON + "tlsrpt_exclude = x.test : *.test\n",
                           "alice@sender.test"),
-                         (ON, CONTACT), (ON, CONTACT.upper())):
+                         (ON, CONTACT), (ON, CONTACT.upper()), (ON, "<>")):
         world.reset()
-        world.configure(conf)
+        world.configure(conf, MTA_STS_TLSRPT_CONTACT=CONTACT)
         server, _ = enforced(world)
         world.exim.send("bob@enforce.test", sender=sender)
         equal(len(server.messages), 1, "messages")
@@ -544,8 +591,6 @@ def sums(world):
 def hostile_greeting(world):
     """reports: whatever a mail host says is kept as printable ASCII, and
     bounded"""
-    if way(world) == "run":
-        raise Skipped("a process of its own knows no greeting")
     world.configure(ON)
     server = world.mail_host("mx1.mail.test", starttls="none")
     server.greeting = "\x80\xff\x07\x1b[2J\"\\" + "x" * 400

@@ -12,7 +12,7 @@ from .exim import CACHE, USER
 
 # What the cache directory may hold; anything else is half a file of ours.
 _KEPT = re.compile(r"(policies|absent|history)\.tdb(\.1|\.damaged)?|lock"
-                   r"|refresh\.json|tlsrpt\.tdb"
+                   r"|refresh\.json|(tlsrpt|trails)\.tdb"
                    r"|reports(/(lock|\d{4}-\d\d-\d\d\.tdb|outbox(/.*)?))?")
 _OURS = re.compile(r"mta-sts(-fetch)?$")
 # What this world itself has written (see `enter`).
