@@ -20,7 +20,7 @@ from parts.exim import CACHE, Skipped, has_dlfunc, has_gnutls, part_in_use
 from parts.recipe import INSTALLED, altered, without
 
 CLOSED_LIST = ("${if inlist{MTA_STS_MODE}{none:testing:enforce}\\\n"
-               "\t{MTA_STS_UNFETCHED}{:defer:")
+               "\t{}{:defer:")
 NOT_ENFORCED = "condition = ${if !inlist{MTA_STS_MODE}{none:testing}}"
 REFUSED = ("  driver = redirect\n  domains = MTA_STS_DOMAINS\n  no_verify\n"
            "  no_expn\n  " + NOT_ENFORCED)

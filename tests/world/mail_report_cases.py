@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually, lacks
 from parts.exim import CACHE, MAINLOG, USER, run_as, without_sanitizer
+from parts.recipe import altered
 from parts.site import Site
 from parts.tlsrpt import Mail, parse_json
 from parts.webserver import HEAD_MAX, PolicyHost, Request
@@ -210,6 +211,48 @@ def despite_all(world):
         report(world)
         arrived(box)
         equal(counted(world), [], f"counted with {habits}")
+
+
+REWRITES = ("example", "begin retry\n", "begin rewrite\n"
+            "*@sender.test  $1@elsewhere.test  F\n\nbegin retry\n")
+
+
+@case
+def despite_rewriting(world):
+    """reports: a site that rewrites the senders of its mail sends them past
+    policy and TLS like any other, signed, and counts none of it"""
+    record = signing_key()
+    box = mailbox(world, certificate="expired")
+    world.policy("rua.test", "enforce", "mx.rua.test")
+    sent_yesterday(world, "mailto:tls@rua.test")
+    altered(world, REWRITES, **BY_MAIL, MTA_STS_TLSRPT_KEY=KEY)
+    with open("/etc/exim4/mta-sts.conf", "w", encoding="ascii") as out:
+        out.write(ON)
+    report(world)
+    eventually(lambda: box.messages, "a mail", 20)
+    equal(box.messages[0].sender, "tls-reports@elsewhere.test", "sender")
+    assert dkim.verify(Mail(box.messages[0].text).raw, tlsrpt="strict",
+                       dnsfunc=lambda *_, **__: record), "no valid signature"
+    equal(counted(world), [], "counted")
+
+
+@case
+def not_for_others(world):
+    """reports: the way past the policy is for reports of ours only, not for
+    what others have sent, or a user of this host makes look alike"""
+    for user, sender, domain in (("root", "x@other.test", "other.test"),
+                                 (USER, "x@other.test", "other.test"),
+                                 ("nobody", CONTACT, "sender.test")):
+        world.reset()
+        world.configure(ON, **BY_MAIL)
+        box, _ = enforced(world, certificate="expired")
+        mail = world.exim.send(
+            "bob@enforce.test", sender=sender, user=user,
+            text=f"From: {sender}\nMessage-ID: <1.2@{domain}>\n"
+            "TLS-Report-Domain: a.test\nSubject: Report\n\nHello.\n")
+        equal(mail.outcome(), "deferred", f"of {user}")
+        contains(mail.text(), "R=mta_sts_enforce", f"route of {user}")
+        equal(len(box.messages), 0, "mails")
 
 
 def signing_key():
