@@ -10,7 +10,7 @@ import time
 
 from dane_cases import RIGHT, WRONG, secured
 from delivery_cases import enforced
-from parts.case import case, equal
+from parts.case import case, contains, equal
 from parts.exim import CACHE, has_gnutls, run_as
 from parts.world import SOURCE
 from tls_cases import FAULTS, GOOD, two_hosts
@@ -563,6 +563,72 @@ def privacy(world):
                     kept = raw.read()
                 for part in ("bob", "alice", "hello", delivery.message):
                     equal(part.encode() in kept, False, f"{part} in {name}")
+
+
+SPY = "/usr/local/bin/spy"
+
+
+def only_run(world, **macros):
+    """Exim's configuration as without dlfunc, and with our tool watched."""
+    way, world.exim.way = world.exim.way, "run"
+    try:
+        world.configure(ON, MTA_STS_TOOL=SPY, **macros)
+    finally:
+        world.exim.way = way
+    with open(SPY, "w", encoding="ascii") as out:
+        out.write("#!/bin/sh\nprintf '%s\\n' \"$*\" >>/tmp/spied\n"
+                  "exec /usr/sbin/mta-sts \"$@\"\n")
+    os.chmod(SPY, 0o755)
+    with open("/tmp/spied", "w", encoding="ascii"):
+        os.chmod("/tmp/spied", 0o666)
+
+
+def spied():
+    with open("/tmp/spied", encoding="latin-1") as text:
+        return text.read()
+
+
+@case
+def nobody_named(world):
+    """reports: what a process by ${run} is given, for all on the host to see,
+    names no sender, no recipient and no message"""
+    for mode, refuses in (("enforce", "mail"), ("testing", "rcpt"),
+                          (None, "mail")):
+        world.reset()
+        only_run(world, MTA_STS_REPORT_ALL="yes")
+        server = world.mail_host("mx1.mail.test")
+        world.mx("mail.test", "mx1.mail.test")
+        if mode:
+            world.policy("mail.test", mode, "mx1.mail.test")
+        setattr(server, refuses, "450 not from <alice@sender.test>")
+        mail = world.exim.send("bob@mail.test")
+        equal(mail.outcome(), "deferred", "outcome")
+        equal(totals(counted(world)), [(
+            "mail.test", "sts" if mode else "no-policy-found", 1, 0)],
+            "sessions")
+        given = spied()
+        contains(given, "event smtp:ehlo", "what is given")
+        for word in ("bob", "alice", mail.message):
+            equal(word in given, False, f"{word} in {given}")
+        os.unlink("/tmp/spied")
+
+
+@case
+def hostile_certificate(world):
+    """reports: names in a certificate that hold line ends, bars and braces
+    stay what they are, by either way"""
+    for configure in (lambda: world.configure(ON), lambda: only_run(world)):
+        world.reset()
+        configure()
+        server, _ = enforced(world, certificate="hostile-sans")
+        equal(world.exim.send("bob@enforce.test").outcome(), "deferred",
+              "outcome")
+        rows = counted(world)
+        equal(totals(rows), [("enforce.test", "sts", 0, 1)], "sessions")
+        details_are(rows[0]["details"], [detail(MISMATCH, server)])
+    contains(spied(), "msg:host:defer", "what is given")
+    equal(spied().count("msg:host:defer"), 1, "processes")
+    os.unlink("/tmp/spied")
 
 
 # --- sums ----------------------------------------------------------------------

@@ -31,6 +31,7 @@ _NAMES = {
                                       host.partition(".")[2]],
     "large": lambda host: [host] + _other_names(500),
     "huge": lambda host: [host] + _other_names(8000),
+    "hostile-sans": lambda host: ["a\nb.test", "x|y}{${if", "\"c d,e;f\\"],
 }
 # In the place of the host's name as CN.
 _COMMON_NAMES = {"wrong-name": "elsewhere.test",
