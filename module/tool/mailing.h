@@ -18,6 +18,7 @@ enum attempt_end {
 	ATTEMPT_LOST, /* with its worker, whose result would be another */
 	ATTEMPT_ASKED, /* the TLSRPT record was looked for, no more */
 	ATTEMPT_SENT,
+	ATTEMPT_PERHAPS, /* perhaps sent, and never to be tried again */
 	ATTEMPT_LATER,
 	ATTEMPT_FAILED, /* given up */
 	ATTEMPT_UNWANTED,

@@ -6,10 +6,15 @@
  * it was taken, and hands the same bytes under the same id to the same one
  * again: so nothing is lost.  That nothing comes twice of it is, for mails, the
  * work of `mta-sts claim', which Exim asks; for HTTPS it is the receiver's, who
- * knows the id (RFC 8460 5.3). */
+ * knows the id (RFC 8460 5.3).
+ *
+ * While we live it is the other way round: what sendmail has taken to the last
+ * byte counts as sent when nobody hears what became of it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -27,6 +32,7 @@
 #define SENDMAIL_SECONDS 60
 #define BACKOFF_FIRST 900 /* seconds; RFC 8460 5.5: exponential */
 #define BACKOFF_MAX 14400
+#define PIPE_USUAL 65536u /* bytes that one holds without being asked to */
 #define SAID_MAX 256u /* bytes of sendmail's complaint */
 
 /* --- handing over --------------------------------------------------------- */
@@ -51,23 +57,73 @@ file_of(const char *p, size_t len, struct sts_error *err)
 	return -1;
 }
 
-static enum sts_status
-read_end(const char *sendmail, const struct program_end *end, const char *said,
-    struct sts_error *err)
+/* A pipe with all of the text in it, which ends there: whoever reads it gets
+ * the whole, even if we are killed, and what is unread can be seen.  A mail is
+ * far shorter than what anybody may ask for, DAYVALUE_MAX being what it is. */
+static int
+pipe_of(const char *text, size_t len, struct sts_error *err)
 {
-	if (end->exit_code == 0)
-		return STS_OK;
+	int fd[2];
+	bool whole;
+
+	if (pipe2(fd, O_CLOEXEC) == 0) {
+		whole = (len <= PIPE_USUAL ||
+			    fcntl(fd[1], F_SETPIPE_SZ, (int)len) >= 0) &&
+		    fcntl(fd[1], F_SETFL, O_NONBLOCK) == 0 &&
+		    write(fd[1], text, len) == (ssize_t)len;
+		(void)close(fd[1]);
+		if (whole)
+			return fd[0];
+		(void)close(fd[0]);
+	}
+	(void)error_set(err, STS_SYSTEM, "memory", "no room for a report");
+	return -1;
+}
+
+static bool
+is_empty(int fd)
+{
+	int unread = 0;
+
+	return ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+enum handed {
+	HANDED_NOT,
+	HANDED,
+	/* It had all of the mail, and nobody knows what it did with that. */
+	HANDED_PERHAPS
+};
+
+static const char *
+why_not(const struct program_end *end, const char *said)
+{
 	if (end->exit_code == 127)
-		return error_set(err, STS_SYSTEM, "sendmail",
-		    "%s cannot be executed", sendmail);
-	return error_set(err, STS_SYSTEM, "sendmail", "%.60s: %s", sendmail,
-	    end->exit_code < 0	  ? "it did not end in time"
-		: said[0] == '\0' ? "it failed"
-				  : said);
+		return "it cannot be executed";
+	if (end->exit_code == 0)
+		return "it did not take all of the mail";
+	if (end->timed_out)
+		return "it did not end in time";
+	if (said[0] != '\0')
+		return said;
+	return end->exit_code < 0 ? "a signal ended it" : "it failed";
+}
+
+/* Its own word counts.  Who has the mail and did not live to say one may have
+ * sent it: nothing is to come twice. */
+static enum handed
+read_end(const char *sendmail, const struct program_end *end, bool took_all,
+    const char *said, struct sts_error *err)
+{
+	if (end->exit_code == 0 && took_all)
+		return HANDED;
+	(void)error_set(err, STS_SYSTEM, "sendmail", "%.60s: %s", sendmail,
+	    why_not(end, said));
+	return end->exit_code < 0 && took_all ? HANDED_PERHAPS : HANDED_NOT;
 }
 
 /* No shell, no option from outside, one recipient. */
-static enum sts_status
+static enum handed
 give_to_sendmail(const struct config *c, const char *to, int fd,
     struct sts_error *err)
 {
@@ -78,33 +134,32 @@ give_to_sendmail(const struct config *c, const char *to, int fd,
 
 	if (!program_feed(argv, fd, SENDMAIL_SECONDS, said, sizeof said, &end,
 		err))
-		return STS_SYSTEM;
+		return HANDED_NOT;
 	said[strcspn(said, "\n")] = '\0';
-	return read_end(c->tlsrpt.sendmail, &end, said, err);
+	return read_end(c->tlsrpt.sendmail, &end, is_empty(fd), said, err);
 }
 
-static enum sts_status
+static enum handed
 mail(const struct mailing *m, const struct job *j, const char *to,
     const char *gz, size_t gz_len, struct sts_error *err)
 {
 	const struct config *c = &m->tool->config;
 	struct mime_mail letter = { c->tlsrpt.org, c->tlsrpt.contact, to,
 		j->domain, j->day, j->id, time(NULL), gz, gz_len };
-	enum sts_status status;
+	enum handed handed;
 	size_t len;
 	char *text;
 	int fd;
 
-	status = mime_write(&letter, &text, &len, err);
-	if (status != STS_OK)
-		return status;
-	fd = file_of(text, len, err);
+	if (mime_write(&letter, &text, &len, err) != STS_OK)
+		return HANDED_NOT;
+	fd = pipe_of(text, len, err);
 	free(text);
 	if (fd < 0)
-		return STS_SYSTEM;
-	status = give_to_sendmail(c, to, fd, err);
+		return HANDED_NOT;
+	handed = give_to_sendmail(c, to, fd, err);
 	(void)close(fd);
-	return status;
+	return handed;
 }
 
 static int64_t
@@ -116,7 +171,7 @@ post_deadline(const struct config *c)
 	    (int64_t)(twice < POST_SECONDS ? twice : POST_SECONDS) * 1000;
 }
 
-static enum sts_status
+static enum handed
 post(const struct mailing *m, const char *url, const char *gz, size_t gz_len,
     struct sts_error *err)
 {
@@ -125,30 +180,29 @@ post(const struct mailing *m, const char *url, const char *gz, size_t gz_len,
 	int fd = file_of(gz, gz_len, err);
 
 	if (fd < 0)
-		return STS_SYSTEM;
+		return HANDED_NOT;
 	world_helper(&m->tool->config, &o);
 	status = post_report(&o, url, "application/tlsrpt+gzip", fd,
 	    post_deadline(&m->tool->config), err);
 	(void)close(fd);
-	return status;
+	return status == STS_OK ? HANDED : HANDED_NOT;
 }
 
-static enum sts_status
+static enum handed
 hand_over(const struct mailing *m, const struct job *j,
     const struct job_target *t, struct sts_error *err)
 {
-	enum sts_status status;
+	enum handed handed;
 	size_t len = 0;
 	char *gz;
 
-	status = gzip_bytes(j->report, strlen(j->report), &gz, &len, err);
-	if (status != STS_OK)
-		return status;
-	status = t->rua.kind == TLSRPT_MAILTO
+	if (gzip_bytes(j->report, strlen(j->report), &gz, &len, err) != STS_OK)
+		return HANDED_NOT;
+	handed = t->rua.kind == TLSRPT_MAILTO
 	    ? mail(m, j, t->rua.text, gz, len, err)
 	    : post(m, t->rua.text, gz, len, err);
 	free(gz);
-	return status;
+	return handed;
 }
 
 /* --- one job -------------------------------------------------------------- */
@@ -200,46 +254,64 @@ try_later(struct job *j, int64_t now, struct attempt *a)
 	a->end = j->state == JOB_FAILED ? ATTEMPT_FAILED : ATTEMPT_LATER;
 }
 
-/* True: it was taken, or nobody may go on. */
+/* True: it was taken, perhaps, or nobody may go on. */
 static bool
 try_target(const struct mailing *m, struct job *j, struct job_target *t,
     struct attempt *a)
 {
 	struct sts_error err;
+	enum handed handed;
 	struct text to;
 
 	t->state = TARGET_TRYING;
 	if (!save(m, j, a))
 		return true;
-	if (hand_over(m, j, t, &err) != STS_OK) {
+	handed = hand_over(m, j, t, &err);
+	if (handed == HANDED_NOT) {
 		t->state = TARGET_UNTRIED;
 		set_word(t->word, err.word);
 		fail(a, ATTEMPT_LATER, &err);
 		return false;
 	}
 	t->state = TARGET_TOOK;
-	t->word[0] = '\0';
+	set_word(t->word, handed == HANDED_PERHAPS ? "perhaps" : "");
 	j->state = JOB_SENT;
 	j->word[0] = '\0';
 	a->end = ATTEMPT_SENT;
+	if (handed == HANDED_PERHAPS)
+		fail(a, ATTEMPT_PERHAPS, &err);
 	text_init(&to, a->to, sizeof a->to);
 	job_target_text(t, &to);
 	(void)save(m, j, a);
 	return true;
 }
 
-static void
-try_targets(const struct mailing *m, struct job *j, struct attempt *a)
+/* The one that was about to get it when we were stopped; or NULL. */
+static struct job_target *
+find_unsure(struct job *j)
 {
 	struct job_target *unsure = NULL;
 
-	/* Perhaps that one has it: then nobody else must get it. */
 	for (unsigned i = 0; i < j->n; i++)
 		if (j->target[i].state == TARGET_TRYING)
 			unsure = &j->target[i];
+	return unsure;
+}
+
+static void
+try_targets(const struct mailing *m, struct job *j, struct attempt *a)
+{
+	struct job_target *unsure = find_unsure(j);
+	bool only = unsure != NULL && unsure->rua.kind == TLSRPT_MAILTO;
+
+	/* Perhaps that one has it: then nobody else must get it.  Of two mails
+	 * to the same one `mta-sts claim' lets one pass; that this one was not
+	 * taken says nothing of the one before. */
 	if (unsure != NULL && try_target(m, j, unsure, a))
 		return;
-	for (unsigned i = 0; i < j->n; i++)
+	if (only)
+		unsure->state = TARGET_TRYING;
+	for (unsigned i = 0; !only && i < j->n; i++)
 		if (&j->target[i] != unsure &&
 		    try_target(m, j, &j->target[i], a))
 			return;
@@ -338,6 +410,11 @@ log_attempt(const char *job, const struct attempt *a)
 		syslog(LOG_NOTICE,
 		    "MTA-STS: %s: report of %.10s sent to %.200s", domain, job,
 		    a->to);
+	else if (a->end == ATTEMPT_PERHAPS)
+		syslog(LOG_WARNING,
+		    "MTA-STS: %s: report of %.10s perhaps sent to %.200s, and "
+		    "not tried again: %s (%s)",
+		    domain, job, a->to, a->text, a->word);
 	else if (a->end == ATTEMPT_FAILED)
 		syslog(LOG_WARNING,
 		    "MTA-STS: %s: report of %.10s given up: %s (%s)", domain,
@@ -358,6 +435,7 @@ mailing_done(void *arg, const char *job, const void *result)
 	case ATTEMPT_ASKED:
 		return;
 	case ATTEMPT_SENT:
+	case ATTEMPT_PERHAPS:
 		m->sent++;
 		break;
 	case ATTEMPT_LATER:

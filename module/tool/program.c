@@ -83,9 +83,10 @@ drain(int fd, int64_t deadline, char *out, size_t cap, size_t *len)
 	}
 }
 
-/* Its exit code, or -1; killed with all it started when the time is up. */
-static int
-end_of(pid_t pid, bool in_time, int64_t deadline)
+/* Waits for its end; when the time is up, whatever is left of all it started is
+ * killed. */
+static void
+wait_for(pid_t pid, bool in_time, int64_t deadline, struct program_end *end)
 {
 	int status = 0;
 	pid_t got = 0;
@@ -97,11 +98,15 @@ end_of(pid_t pid, bool in_time, int64_t deadline)
 			(void)poll(NULL, 0, 1);
 	}
 	if (!in_time) {
+		/* Perhaps only a child of its own holds its output. */
+		got = waitpid(pid, &status, WNOHANG);
+		end->timed_out = got == 0;
 		(void)kill(-pid, SIGKILL);
-		(void)waitpid(pid, &status, 0);
 	}
-	return in_time && got == pid && WIFEXITED(status) ? WEXITSTATUS(status)
-							  : -1;
+	if (end->timed_out)
+		(void)waitpid(pid, &status, 0);
+	else if (got == pid && WIFEXITED(status))
+		end->exit_code = WEXITSTATUS(status);
 }
 
 bool
@@ -121,7 +126,7 @@ program_feed(const char *const *argv, int in, unsigned seconds, char *out,
 	if (started) {
 		in_time = drain(fd[0], deadline, out, cap, &end->len);
 		out[end->len] = '\0';
-		end->exit_code = end_of(pid, in_time, deadline);
+		wait_for(pid, in_time, deadline, end);
 	} else
 		(void)error_set(err, STS_SYSTEM, "program",
 		    "%s cannot be run", argv[0]);

@@ -11,6 +11,7 @@
 
 struct program_end {
 	int exit_code; /* -1: a signal ended it, or its time was up */
+	bool timed_out; /* its time was up, and it was killed */
 	size_t len; /* of out */
 };
 

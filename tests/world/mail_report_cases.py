@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually, lacks
-from parts.exim import CACHE, MAINLOG, USER, run_as, without_sanitizer
+from parts.exim import CACHE, MAINLOG, SPOOL, USER, run_as, without_sanitizer
 from parts.recipe import altered
 from parts.site import Site
 from parts.tlsrpt import Mail, parse_json
@@ -510,6 +510,158 @@ def many_domains_at_one(world):
     arrived(box, 2)
     some(report(world), made=0, sent=0, failed=0)
     equal(len(box.messages), 2, "mails")
+
+
+# --- what sendmail makes of it --------------------------------------------------
+
+SENDMAIL = "/usr/local/sbin/sendmail.test"
+TAKEN = SPOOL + "/taken"  # what it has taken
+TWO_BOXES = ("mailto:a@rua.test", "mailto:b@rua.test")
+
+
+def sendmail(script):
+    """What tlsrpt_sendmail is: a script of this body."""
+    with open(SENDMAIL, "w", encoding="ascii") as out:
+        out.write(f"#!/bin/sh\n{script}\n")
+    os.chmod(SENDMAIL, 0o755)
+
+
+def with_sendmail(world, script, *uris):
+    for path in glob.glob(TAKEN + "*"):
+        os.unlink(path)
+    sendmail(script)
+    sent_yesterday(world, *(uris or TWO_BOXES),
+                   conf=f"tlsrpt_sendmail = {SENDMAIL}\n")
+
+
+def taken():
+    """The ids of the mails that it has taken."""
+    with open(TAKEN, encoding="ascii") as text:
+        return re.findall(r"(?m)^Message-ID: (.*)$", text.read())
+
+
+def hurried_report():
+    """A run in which a minute is a second; sendmail does not know."""
+    without_sanitizer("faketime cannot be loaded first")
+    done = run_as("root", "/usr/bin/faketime", "-f", "+0 x60", TOOL, "report",
+                  "--json", "--spread", "0")
+    equal(done.stderr, "", "stderr")
+    return json.loads(done.stdout)
+
+
+def targets():
+    return [(one["state"], one["word"])
+            for one in job("enforce.test")["targets"]]
+
+
+@case
+def slow_sendmail(world):
+    """reports: a sendmail that has the whole mail and does not end in time has
+    perhaps sent it: it gets no second one, and neither does another address"""
+    with_sendmail(world, f"cat >>{TAKEN}; sleep 100")
+    some(hurried_report(), made=1, sent=1, later=0, exit=0)
+    change_job("enforce.test", next=1)
+    some(report(world), sent=0, waiting=0)
+    equal((len(taken()), job("enforce.test")["state"], targets()),
+          (1, "sent", [("took", "perhaps"), ("untried", "")]), "mails")
+    contains("\n".join(world.syslog.lines),
+             "enforce.test: report of " + day_before() +
+             " perhaps sent to mailto:a@rua.test, and not tried again: " +
+             SENDMAIL + ": it did not end in time (sendmail)", "log")
+
+
+@case
+def killed_sendmail(world):
+    """reports: a sendmail that dies by a signal with the whole mail has perhaps
+    sent it, too"""
+    with_sendmail(world, f"cat >>{TAKEN}; kill -9 $$")
+    some(report(world), made=1, sent=1)
+    some(report(world), sent=0, waiting=0)
+    equal((len(taken()), targets()),
+          (1, [("took", "perhaps"), ("untried", "")]), "mails")
+
+
+NOT_TAKEN = {
+    "cat >/dev/null; echo no such user; exit 67": "no such user",
+    # Not all of it, whatever it says.
+    "head -c 20 >/dev/null; exit 0": "did not take all",
+    "exit 0": "did not take all",
+    "exec /no/such/program": "cannot be executed",
+    "kill -9 $$": "a signal ended it",
+}
+
+
+@case
+def sendmail_fails(world):
+    """reports: what sendmail says no to, or has not read to its end, goes to
+    the next address and is tried again"""
+    for script, why in NOT_TAKEN.items():
+        world.reset()
+        with_sendmail(world, f"case $* in *b@rua.test) cat >>{TAKEN};; "
+                      f"*) {script};; esac")
+        some(report(world), sent=1, later=0)
+        equal((len(taken()), targets()),
+              (1, [("untried", "sendmail"), ("took", "")]), script)
+        world.reset()
+        with_sendmail(world, script, "mailto:a@rua.test")
+        some(report(world, code=1), sent=0, later=1)
+        change_job("enforce.test", next=1, tried=1)
+        some(report(world, code=1), failed=1)
+        contains("\n".join(world.syslog.lines), why, "log")
+
+
+@case
+def deaf_sendmail(world):
+    """reports: a sendmail that reads nothing, and does not end either, has sent
+    nothing"""
+    with_sendmail(world, f"case $* in *b@rua.test) cat >>{TAKEN};; "
+                  "*) sleep 100;; esac")
+    some(hurried_report(), sent=1, later=0)
+    equal((len(taken()), targets()),
+          (1, [("untried", "sendmail"), ("took", "")]), "targets")
+
+
+@case
+def large_mail(world):
+    """reports: a mail of any size gets to sendmail whole, or counts as not
+    taken"""
+    with_sendmail(world, "exit 75", "mailto:a@rua.test")
+    some(report(world, code=1), later=1)
+    told = json.loads(job("enforce.test")["report"])
+    told["organization-name"] = base64.b64encode(os.urandom(150000)).decode()
+    change_job("enforce.test", next=1, report=json.dumps(told))
+    sendmail("head -c 150000 >/dev/null")
+    some(report(world, code=1), later=1)
+    sendmail(f"cat >>{TAKEN}")
+    change_job("enforce.test", next=1)
+    some(report(world), sent=1)
+    with open(TAKEN, encoding="ascii", newline="") as text:
+        equal(Mail(text.read().replace("\n", "\r\n")).report, told, "report")
+
+
+@case
+def stopped_meanwhile(world):
+    """reports: of a report that was being handed over when all was killed the
+    same address is asked again, and no other, even if it says no then"""
+    with_sendmail(world, f"cat >>{TAKEN}; exit 75")
+    some(report(world, code=1), later=1)
+    equal(len(taken()), 2, "both were tried")
+    os.unlink(TAKEN)
+    kept = job("enforce.test")["targets"]
+    change_job("enforce.test", next=1,
+               targets=[dict(kept[0], state="trying"), kept[1]])
+    sendmail(f"echo $* >>{TAKEN}.to; cat >>{TAKEN}; exit 75")
+    for _ in range(2):
+        some(report(world, code=1), later=1)
+        equal(targets(), [("trying", "sendmail"), ("untried", "sendmail")],
+              "targets")
+        change_job("enforce.test", next=1)
+    equal(len(set(taken())), 1, "ids")
+    sendmail(f"echo $* >>{TAKEN}.to; cat >>{TAKEN}")
+    some(report(world), sent=1)
+    with open(TAKEN + ".to", encoding="ascii") as text:
+        equal([line.split()[-1] for line in text], 3 * ["a@rua.test"],
+              "addresses")
 
 
 # --- who gets none -------------------------------------------------------------
