@@ -64,8 +64,8 @@ target_json(const struct job_target *t)
 
 	text_init(&text, to, sizeof to);
 	job_target_text(t, &text);
-	return json_pack("{s:s, s:s, s:s}", "to", to, "state",
-	    target_states[t->state], "word", t->word);
+	return json_pack("{s:s, s:s, s:s, s:b}", "to", to, "state",
+	    target_states[t->state], "word", t->word, "counted", t->counted);
 }
 
 char *
@@ -129,11 +129,12 @@ static bool
 read_target(json_t *json, struct job_target *t)
 {
 	const char *to, *state, *word;
-	int place;
+	int place, counted = 0;
 
-	if (json_unpack(json, "{s:s, s:s, s:s}", "to", &to, "state", &state,
-		"word", &word) != 0)
+	if (json_unpack(json, "{s:s, s:s, s:s, s?b}", "to", &to, "state",
+		&state, "word", &word, "counted", &counted) != 0)
 		return false;
+	t->counted = counted != 0;
 	place = place_of(state, target_states,
 	    (int)(sizeof target_states / sizeof *target_states));
 	t->state = (enum target_state)place;

@@ -29,6 +29,7 @@ enum target_state {
 struct job_target {
 	struct tlsrpt_rua rua;
 	enum target_state state;
+	bool counted; /* among the reports that its host gets of the day */
 	char word[STS_WORD_MAX + 1]; /* why it did not take it; "" */
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "../protocol/text.h"
@@ -16,6 +17,8 @@
 #define COMPLETE ".complete" /* no domain begins with a dot */
 #define FRESH ".new"
 #define CLAIM ".claim-"
+#define SHARE ".to-"
+#define SHARE_NAME 240u /* bytes; of a longer one the end */
 #define MAIL_MAX 64u /* bytes of a mail's name */
 
 static enum sts_status
@@ -377,6 +380,89 @@ outbox_forget(const char *dir, const char *day, struct sts_error *err)
 	}
 	free_names(list, n);
 	return status;
+}
+
+/* --- shares --------------------------------------------------------------- */
+
+/* A file for each host, as long as the number of its reports.  It is not on the
+ * disk when anybody goes on: what a power cut takes of it is no harm. */
+static int
+open_share(const char *dir, const char *day, const char *host)
+{
+	char path[PATH_ROOM], name[sizeof SHARE + SHARE_NAME];
+	size_t len = strlen(host);
+	struct text t;
+	struct stat st;
+	int fd;
+
+	text_init(&t, name, sizeof name);
+	text_addf(&t, SHARE "%s",
+	    len > SHARE_NAME ? host + len - SHARE_NAME : host);
+	if (!path_to(dir, day, name, path))
+		return -1;
+	fd = open(path,
+	    O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	    0640);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    fchmod(fd, 0640) == 0 && flock(fd, LOCK_EX) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static bool
+change_share(const char *dir, const char *day, const char *host, int by,
+    off_t max)
+{
+	int fd = open_share(dir, day, host);
+	struct stat st;
+	bool ok = false;
+
+	if (fd < 0)
+		return false;
+	errno = 0;
+	if (fstat(fd, &st) == 0 && by > 0)
+		ok = st.st_size < max && write(fd, ".", 1) == 1;
+	else if (st.st_size > 0)
+		ok = ftruncate(fd, st.st_size - 1) == 0;
+	by = errno;
+	(void)close(fd);
+	errno = by;
+	return ok;
+}
+
+enum sts_status
+outbox_share_take(const char *dir, const char *day, const char *host,
+    unsigned max, struct sts_error *err)
+{
+	enum sts_status status;
+	struct owner o;
+	bool ok;
+
+	status = owner_enter(dir, &o, err);
+	if (status != STS_OK)
+		return status;
+	ok = change_share(dir, day, host, 1, max);
+	owner_leave(&o);
+	if (ok)
+		return STS_OK;
+	return errno == 0
+	    ? error_set(err, STS_WAIT, "too-many",
+		  "too many reports for the hosts of its record")
+	    : trouble(host, err);
+}
+
+void
+outbox_share_return(const char *dir, const char *day, const char *host)
+{
+	struct owner o;
+
+	if (owner_enter(dir, &o, NULL) != STS_OK)
+		return;
+	(void)change_share(dir, day, host, -1, 0);
+	owner_leave(&o);
 }
 
 /* --- claims --------------------------------------------------------------- */

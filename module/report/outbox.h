@@ -36,6 +36,13 @@ enum sts_status outbox_set_complete(const char *dir, const char *day,
 enum sts_status outbox_forget(const char *dir, const char *day,
     struct sts_error *err) STS_CHECKED;
 
+/* One more report of the day for that host, of max.  STS_WAIT ("too-many"): it
+ * has all that it may get. */
+enum sts_status outbox_share_take(const char *dir, const char *day,
+    const char *host, unsigned max, struct sts_error *err) STS_CHECKED;
+/* The host did not get that one. */
+void outbox_share_return(const char *dir, const char *day, const char *host);
+
 /* --- for the mail server that was given a report -------------------------- */
 
 /* A report is given to it again when nobody knows whether it took it before.

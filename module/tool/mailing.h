@@ -3,7 +3,6 @@
 #ifndef MAILING_H
 #define MAILING_H
 
-#include <jansson.h>
 #include "../net/workers.h"
 #include "../report/outbox.h"
 #include "../report/report.h"
@@ -40,9 +39,6 @@ struct mailing {
 	struct workers_plan plan;
 	struct workers *workers;
 	struct flight lock;
-	/* How many reports of a day go to a host. */
-	json_t *targets;
-	char targets_day[DAY_NAME];
 	/* what came of it */
 	unsigned days; /* of which reports were made */
 	unsigned made;
@@ -72,10 +68,8 @@ enum sts_status mailing_reports(struct mailing *m, const char *day,
     bool (*each)(void *arg, const char *domain, struct report *r,
 	const char *id),
     void *arg, struct sts_error *err) STS_CHECKED;
-/* Fills j's targets from a record, within what a host may get of a day.  False:
- * none is left. */
-bool mailing_choose(struct mailing *m, const struct tlsrpt_record *r,
-    struct job *j) STS_CHECKED;
+/* Fills j's targets from a record. */
+void mailing_choose(const struct tlsrpt_record *r, struct job *j);
 
 /* --- mailing_send.c ------------------------------------------------------- */
 

@@ -151,87 +151,19 @@ mailing_days(struct mailing *m, bool (*each)(void *arg, const char *day),
 
 /* --- where they go -------------------------------------------------------- */
 
-static const char *
-host_of(const struct tlsrpt_rua *rua, char host[STS_DOMAIN_MAX + 1])
-{
-	const char *from = rua->kind == TLSRPT_MAILTO
-	    ? strrchr(rua->text, '@') + 1
-	    : rua->text + strlen("https://");
-	struct text t;
-
-	text_init(&t, host, STS_DOMAIN_MAX + 1);
-	text_add_bytes(&t, from, strcspn(from, "/"));
-	return host;
-}
-
-static json_int_t
-count_of(const struct mailing *m, const char *host)
-{
-	return json_integer_value(json_object_get(m->targets, host));
-}
-
-static void
-count_job(struct mailing *m, const struct job *j)
-{
-	char host[STS_DOMAIN_MAX + 1];
-
-	for (unsigned i = 0; i < j->n; i++) {
-		host_of(&j->target[i].rua, host);
-		/* Without memory a host gets one more. */
-		(void)json_object_set_new(m->targets, host,
-		    json_integer(count_of(m, host) + 1));
-	}
-}
-
-static bool
-count_file(void *arg, const char *domain)
-{
-	struct mailing *m = arg;
-	struct job j;
-
-	if (outbox_load(m->tool->config.cache_dir, m->targets_day, domain, &j,
-		NULL) == STS_OK) {
-		count_job(m, &j);
-		job_free(&j);
-	}
-	return true;
-}
-
-/* RFC 8460 7: who writes many records must not aim all reports at another. */
-static void
-count_day(struct mailing *m, const char *day)
-{
-	enum sts_status status;
-
-	if (strcmp(m->targets_day, day) == 0)
-		return;
-	memcpy(m->targets_day, day, sizeof m->targets_day);
-	json_decref(m->targets);
-	m->targets = json_object();
-	status = outbox_domains(m->tool->config.cache_dir, day, count_file, m,
-	    NULL);
-	(void)status; /* there are none yet */
-}
-
 /* RFC 8460 3: one of them is enough.  HTTPS first: who takes it there has it.
  */
-bool
-mailing_choose(struct mailing *m, const struct tlsrpt_record *r, struct job *j)
+void
+mailing_choose(const struct tlsrpt_record *r, struct job *j)
 {
 	static const enum tlsrpt_kind order[] = { TLSRPT_HTTPS,
 		TLSRPT_MAILTO };
-	unsigned max = m->tool->config.tlsrpt.per_target;
-	char host[STS_DOMAIN_MAX + 1];
 
-	count_day(m, j->day);
 	j->n = 0;
 	for (size_t k = 0; k < sizeof order / sizeof *order; k++)
 		for (unsigned i = 0; i < r->n; i++)
-			if (r->rua[i].kind == order[k] &&
-			    count_of(m, host_of(&r->rua[i], host)) < max)
+			if (r->rua[i].kind == order[k])
 				j->target[j->n++].rua = r->rua[i];
-	count_job(m, j);
-	return j->n > 0;
 }
 
 /* --- jobs ----------------------------------------------------------------- */
@@ -247,25 +179,17 @@ random_delay(unsigned spread)
 }
 
 /* The look-up is done, where it could be; who does not answer will be asked
- * again when the report is due. */
+ * again when the report is due.  False: the domain wants none. */
 static bool
-find_targets(struct mailing *m, struct job *j)
+find_targets(const struct mailing *m, struct job *j)
 {
 	struct tlsrpt_record record;
 	enum sts_status status = tlsrpt_known(m->tool->config.cache_dir,
 	    j->domain, time(NULL), &record);
 
-	if (status == STS_ABSENT)
-		return false;
-	if (status != STS_OK || mailing_choose(m, &record, j))
-		return true;
-	j->state = JOB_FAILED;
-	memcpy(j->word, "too-many", sizeof "too-many");
-	m->failed++;
-	syslog(LOG_WARNING, "MTA-STS: %s: report of %s given up: too many "
-			    "reports for the hosts of its record",
-	    j->domain, j->day);
-	return true;
+	if (status == STS_OK)
+		mailing_choose(&record, j);
+	return status != STS_ABSENT;
 }
 
 static bool

@@ -236,6 +236,15 @@ save(const struct mailing *m, const struct job *j, struct attempt *a)
 	return false;
 }
 
+static void
+give_up(struct job *j, enum attempt_end end, const struct sts_error *err,
+    struct attempt *a)
+{
+	fail(a, end, err);
+	j->state = end == ATTEMPT_FAILED ? JOB_FAILED : JOB_UNWANTED;
+	set_word(j->word, a->word);
+}
+
 /* RFC 8460 5.5: for a day after the first attempt. */
 static void
 try_later(struct job *j, int64_t now, struct attempt *a)
@@ -254,68 +263,147 @@ try_later(struct job *j, int64_t now, struct attempt *a)
 	a->end = j->state == JOB_FAILED ? ATTEMPT_FAILED : ATTEMPT_LATER;
 }
 
+static void
+host_of(const struct tlsrpt_rua *rua, char host[STS_DOMAIN_MAX + 1])
+{
+	const char *from = rua->kind == TLSRPT_MAILTO
+	    ? strrchr(rua->text, '@') + 1
+	    : rua->text + strlen("https://");
+	struct text t;
+
+	text_init(&t, host, STS_DOMAIN_MAX + 1);
+	text_add_bytes(&t, from, strcspn(from, "/"));
+}
+
+/* RFC 8460 7: who writes many records must not aim all reports at another. */
+static enum sts_status
+count(const struct mailing *m, const struct job *j, struct job_target *t,
+    struct sts_error *err)
+{
+	const struct config *c = &m->tool->config;
+	char host[STS_DOMAIN_MAX + 1];
+	enum sts_status status;
+
+	if (t->counted)
+		return STS_OK;
+	host_of(&t->rua, host);
+	status = outbox_share_take(c->cache_dir, j->day, host,
+	    c->tlsrpt.per_target, err);
+	t->counted = status == STS_OK;
+	return status;
+}
+
+/* A mail that sendmail did not take has not come near its host; by HTTPS the
+ * host has had the work. */
+static void
+count_not(const struct mailing *m, const struct job *j, struct job_target *t)
+{
+	char host[STS_DOMAIN_MAX + 1];
+
+	if (t->rua.kind != TLSRPT_MAILTO)
+		return;
+	host_of(&t->rua, host);
+	outbox_share_return(m->tool->config.cache_dir, j->day, host);
+	t->counted = false;
+}
+
+static void
+taken_by(struct job *j, struct job_target *t, bool perhaps, struct attempt *a)
+{
+	struct text to;
+
+	t->state = TARGET_TOOK;
+	set_word(t->word, perhaps ? "perhaps" : "");
+	j->state = JOB_SENT;
+	j->word[0] = '\0';
+	a->end = ATTEMPT_SENT;
+	text_init(&to, a->to, sizeof a->to);
+	job_target_text(t, &to);
+}
+
+/* It was about to get a mail, and perhaps has it.  Of two mails with one id
+ * `mta-sts claim' lets one pass. */
+static bool
+is_unsure_mail(const struct job_target *t)
+{
+	return t->state == TARGET_TRYING && t->rua.kind == TLSRPT_MAILTO;
+}
+
 /* True: it was taken, perhaps, or nobody may go on. */
 static bool
 try_target(const struct mailing *m, struct job *j, struct job_target *t,
     struct attempt *a)
 {
-	struct sts_error err;
+	bool perhaps = is_unsure_mail(t);
 	enum handed handed;
-	struct text to;
+	struct sts_error err;
 
 	t->state = TARGET_TRYING;
 	if (!save(m, j, a))
 		return true;
 	handed = hand_over(m, j, t, &err);
 	if (handed == HANDED_NOT) {
-		t->state = TARGET_UNTRIED;
 		set_word(t->word, err.word);
 		fail(a, ATTEMPT_LATER, &err);
+		/* That says nothing of the mail before. */
+		if (perhaps)
+			return false;
+		t->state = TARGET_UNTRIED;
+		count_not(m, j, t);
 		return false;
 	}
-	t->state = TARGET_TOOK;
-	set_word(t->word, handed == HANDED_PERHAPS ? "perhaps" : "");
-	j->state = JOB_SENT;
-	j->word[0] = '\0';
-	a->end = ATTEMPT_SENT;
+	taken_by(j, t, handed == HANDED_PERHAPS, a);
 	if (handed == HANDED_PERHAPS)
 		fail(a, ATTEMPT_PERHAPS, &err);
-	text_init(&to, a->to, sizeof a->to);
-	job_target_text(t, &to);
 	(void)save(m, j, a);
 	return true;
 }
 
-/* The one that was about to get it when we were stopped; or NULL. */
-static struct job_target *
-find_unsure(struct job *j)
+/* The targets that may get it, the first to be asked first; how many. */
+static unsigned
+in_order(struct job *j, struct job_target *order[TLSRPT_RUA_MAX])
 {
 	struct job_target *unsure = NULL;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < j->n; i++)
 		if (j->target[i].state == TARGET_TRYING)
 			unsure = &j->target[i];
-	return unsure;
+	/* Perhaps that one has it: then nobody else must get it. */
+	if (unsure != NULL)
+		order[n++] = unsure;
+	for (unsigned i = 0; i < j->n; i++)
+		if (&j->target[i] != unsure &&
+		    (unsure == NULL || !is_unsure_mail(unsure)))
+			order[n++] = &j->target[i];
+	return n;
 }
 
 static void
 try_targets(const struct mailing *m, struct job *j, struct attempt *a)
 {
-	struct job_target *unsure = find_unsure(j);
-	bool only = unsure != NULL && unsure->rua.kind == TLSRPT_MAILTO;
+	struct job_target *order[TLSRPT_RUA_MAX];
+	unsigned n = in_order(j, order), full = 0;
+	struct sts_error err;
 
-	/* Perhaps that one has it: then nobody else must get it.  Of two mails
-	 * to the same one `mta-sts claim' lets one pass; that this one was not
-	 * taken says nothing of the one before. */
-	if (unsure != NULL && try_target(m, j, unsure, a))
-		return;
-	if (only)
-		unsure->state = TARGET_TRYING;
-	for (unsigned i = 0; !only && i < j->n; i++)
-		if (&j->target[i] != unsure &&
-		    try_target(m, j, &j->target[i], a))
+	for (unsigned i = 0; i < n; i++) {
+		enum sts_status status = count(m, j, order[i], &err);
+
+		if (status == STS_OK && try_target(m, j, order[i], a))
 			return;
-	try_later(j, time(NULL), a);
+		if (status == STS_OK)
+			continue;
+		if (status != STS_WAIT) {
+			fail(a, ATTEMPT_TROUBLE, &err);
+			return;
+		}
+		set_word(order[i]->word, err.word);
+		full++;
+	}
+	if (full == n)
+		give_up(j, ATTEMPT_FAILED, &err, a);
+	else
+		try_later(j, time(NULL), a);
 	(void)save(m, j, a);
 }
 
@@ -333,18 +421,16 @@ find_targets(struct mailing *m, struct job *j, struct attempt *a)
 		return true;
 	status = tlsrpt_lookup(c->cache_dir, j->domain, time(NULL),
 	    clock_ms() + (int64_t)c->dns_timeout * 1000, &record, &err);
-	if (status == STS_OK && mailing_choose(m, &record, j))
+	if (status == STS_OK) {
+		mailing_choose(&record, j);
 		return true;
-	if (status == STS_OK)
-		(void)error_set(&err, STS_RECORD, "too-many",
-		    "too many reports for the hosts of its record");
-	fail(a, ATTEMPT_LATER, &err);
-	if (status == STS_OK || status == STS_ABSENT || status == STS_RECORD) {
-		j->state = status == STS_OK ? JOB_FAILED : JOB_UNWANTED;
-		a->end = status == STS_OK ? ATTEMPT_FAILED : ATTEMPT_UNWANTED;
-		set_word(j->word, a->word);
-	} else
+	}
+	if (status == STS_ABSENT || status == STS_RECORD)
+		give_up(j, ATTEMPT_UNWANTED, &err, a);
+	else {
+		fail(a, ATTEMPT_LATER, &err);
 		try_later(j, time(NULL), a);
+	}
 	(void)save(m, j, a);
 	return false;
 }

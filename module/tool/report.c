@@ -258,7 +258,6 @@ send_all(struct mailing *m)
 	mailing_make(m);
 	mailing_send(m);
 	workers_end(m->workers);
-	json_decref(m->targets);
 	return tell(m);
 }
 

@@ -35,6 +35,7 @@ job_of(const char *domain)
 	j.target[0].rua = (struct tlsrpt_rua){ TLSRPT_HTTPS,
 		"https://in.test/x?y=1" };
 	j.target[0].state = TARGET_TRYING;
+	j.target[0].counted = true;
 	memcpy(j.target[0].word, "http-500", sizeof "http-500");
 	j.target[1].rua = (struct tlsrpt_rua){ TLSRPT_MAILTO, "a@in.test" };
 	return j;
@@ -77,6 +78,8 @@ what_was_saved_is_loaded(void **state)
 		assert_string_equal(got.target[i].rua.text,
 		    want.target[i].rua.text);
 		assert_int_equal(got.target[i].state, want.target[i].state);
+		assert_int_equal(got.target[i].counted,
+		    want.target[i].counted);
 		assert_string_equal(got.target[i].word, want.target[i].word);
 	}
 	job_free(&got);
@@ -237,6 +240,98 @@ day_is_forgotten_with_all_in_it(void **state)
 	assert_false(outbox_is_complete(s->dir, DAY));
 }
 
+/* --- shares --------------------------------------------------------------- */
+
+static enum sts_status
+take(const struct scratch *s, const char *host)
+{
+	return outbox_share_take(s->dir, DAY, host, 3, NULL);
+}
+
+static void
+host_gets_so_many_and_no_more(void **state)
+{
+	struct scratch *s = *state;
+
+	save(s, "a.test");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(take(s, "in.test"), STS_OK);
+	assert_int_equal(take(s, "in.test"), STS_WAIT);
+	assert_int_equal(take(s, "other.test"), STS_OK);
+	outbox_share_return(s->dir, DAY, "in.test");
+	outbox_share_return(s->dir, DAY, "never.test");
+	assert_int_equal(take(s, "in.test"), STS_OK);
+	assert_int_equal(take(s, "in.test"), STS_WAIT);
+	assert_int_equal(take(s, "never.test"), STS_OK);
+	scratch_is_owners(s, FOLDER "/.to-in.test");
+	assert_int_equal(outbox_forget(s->dir, DAY, NULL), STS_OK);
+	assert_false(scratch_exists(s, FOLDER));
+}
+
+static void
+share_of_a_long_name(void **state)
+{
+	struct scratch *s = *state;
+	char host[STS_DOMAIN_MAX + 1];
+
+	memset(host, 'a', sizeof host - 1);
+	host[sizeof host - 1] = '\0';
+	save(s, "a.test");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(take(s, host), STS_OK);
+	assert_int_equal(take(s, host), STS_WAIT);
+}
+
+static void
+share_that_is_planted_is_trouble(void **state)
+{
+	struct scratch *s = *state;
+
+	save(s, "a.test");
+	assert_int_equal(symlink("/etc/passwd",
+			     scratch_path(s, FOLDER "/.to-in.test")),
+	    0);
+	assert_int_equal(take(s, "in.test"), STS_SYSTEM);
+	assert_int_equal(mkfifo(scratch_path(s, FOLDER "/.to-b.test"), 0666),
+	    0);
+	assert_int_equal(take(s, "b.test"), STS_SYSTEM);
+}
+
+struct crowd {
+	const struct scratch *s;
+	volatile unsigned *go;
+};
+
+static int
+take_ten(void *arg)
+{
+	const struct crowd *c = arg;
+	int n = 0;
+
+	(void)scratch_wait(c->go, 1);
+	for (int i = 0; i < 10; i++)
+		n += outbox_share_take(c->s->dir, DAY, "in.test", 30, NULL) ==
+		    STS_OK;
+	return n;
+}
+
+static void
+crowd_gets_no_more(void **state)
+{
+	struct scratch *s = *state;
+	struct crowd c = { s, scratch_shared(sizeof(unsigned)) };
+	pid_t pid[8];
+	int n = 0;
+
+	save(s, "a.test");
+	for (int i = 0; i < 8; i++)
+		pid[i] = scratch_start(take_ten, &c);
+	*c.go = 1;
+	for (int i = 0; i < 8; i++)
+		n += scratch_finish(pid[i]);
+	assert_int_equal(n, 30);
+}
+
 /* --- claims --------------------------------------------------------------- */
 
 static void
@@ -347,6 +442,10 @@ main(void)
 		SCRATCH_TEST(what_is_planted_is_not_read),
 		SCRATCH_TEST(names_come_in_order),
 		SCRATCH_TEST(day_is_forgotten_with_all_in_it),
+		SCRATCH_TEST(host_gets_so_many_and_no_more),
+		SCRATCH_TEST(share_of_a_long_name),
+		SCRATCH_TEST(share_that_is_planted_is_trouble),
+		SCRATCH_TEST(crowd_gets_no_more),
 		SCRATCH_TEST(first_mail_has_the_report),
 		SCRATCH_TEST(claim_that_cannot_be_made_is_unknown),
 		SCRATCH_TEST(of_many_at_once_one_is_first),

@@ -512,6 +512,73 @@ def many_domains_at_one(world):
     equal(len(box.messages), 2, "mails")
 
 
+def many_wishes(world, limit, *all_uris, conf=""):
+    """One session a domain, d0.test and on, a day ago; each wants its report
+    at its uris, of which a host gets no more than limit."""
+    world.configure(ON + f"tlsrpt_per_target = {limit}\n" + conf, **BY_MAIL)
+    for number, uris in enumerate(all_uris):
+        enforced(world, f"d{number}.test")
+        world.exim.send(f"bob@d{number}.test")
+        wants(world, f"d{number}.test", *uris)
+    a_day_passes()
+
+
+@case
+def alternatives_do_not_count(world):
+    """reports: an address that is not come to does not count among the reports
+    that its host gets"""
+    first, second = mailbox(world), mailbox(world, "other.test")
+    many_wishes(world, 1, ("mailto:a@rua.test", "mailto:a@other.test"),
+                ("mailto:b@other.test",))
+    some(report(world), made=2, sent=2, failed=0)
+    arrived(first)
+    mail, = arrived(second)
+    equal(mail.domain, "d1.test", "whose")
+
+
+@case
+def alternatives_have_the_limit(world):
+    """reports: a host that is the second one for many gets no more reports
+    than others, and who is tried in vain by HTTPS has had one"""
+    box = mailbox(world)
+    host = report_host(world, status="503 Busy")
+    many_wishes(world, 2, *(("https://reports.test/", f"mailto:v{n}@rua.test")
+                            for n in range(6)))
+    done = report(world, code=1)
+    some(done, made=6, sent=2)
+    equal(done["later"] + done["failed"], 4, "the others")
+    arrived(box, 2)
+    equal(len(host.requests), 2, "requests")
+    # Who comes to which of the two first is chance.
+    by_https, by_mail = zip(*([one["word"] for one in job(f"d{n}.test")
+                               ["targets"]] for n in range(6)))
+    equal((sorted(by_https), sorted(by_mail)),
+          (2 * ["http-503"] + 4 * ["too-many"], 2 * [""] + 4 * ["too-many"]),
+          "words")
+    contains("\n".join(world.syslog.lines),
+             "given up: too many reports for the hosts of its record "
+             "(too-many)", "log")
+
+
+@case
+def what_was_not_mailed_does_not_count(world):
+    """reports: a mail that sendmail does not take is none that its host gets"""
+    box = mailbox(world)
+    sendmail("exit 75")
+    many_wishes(world, 1, *((f"mailto:v{n}@rua.test",) for n in range(2)),
+                conf=f"tlsrpt_sendmail = {SENDMAIL}\n")
+    world.dns.faults["_smtp._tls.d1.test"] = "servfail"
+    some(report(world, code=1), later=2)
+    world.dns.faults.clear()
+    sendmail("exec /usr/sbin/sendmail \"$@\"")
+    change_job("d1.test", next=1)
+    some(report(world), sent=1, waiting=1)
+    change_job("d0.test", next=1)
+    some(report(world, code=1), failed=1)
+    mail, = arrived(box)
+    equal(mail.domain, "d1.test", "whose")
+
+
 # --- what sendmail makes of it --------------------------------------------------
 
 SENDMAIL = "/usr/local/sbin/sendmail.test"
