@@ -16,8 +16,13 @@
 
 #define DAY_NAME 11 /* bytes of "2026-03-01" and its NUL */
 #define DAY_WAIT_MS 100 /* for others who count; then it is not counted */
-#define DAY_BYTES_MAX (64u << 20) /* of a file; then no new domain is added */
-#define DAY_ROWS_MAX 16u /* policies of one domain; more are one of them */
+#define DAY_BYTES_MAX (64u << 20) /* of a file; then nothing new is added */
+/* Different policies of one domain, which for DANE is one for each MX host.
+ * What comes then, or has no room in its value (dayvalue.h), is counted in a
+ * row for the rest of its type, which always has room and says nothing that is
+ * not so: its policy domain is the domain itself, and it has no strings and no
+ * mx-hosts.  So all sessions are in some row, and none in another policy's. */
+#define DAY_ROWS_MAX 64u
 #define DAY_DETAILS_MAX 100u /* different failures of one domain, ... */
 /* ... more are counted by their result alone. */
 

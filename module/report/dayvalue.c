@@ -9,6 +9,8 @@
 #define SUM_LEN 17u /* 16 digits and a line end */
 #define COUNT_LEN 12u /* digits; more sessions than a day has microseconds */
 #define FIELDS 6u
+/* A row's line without a string: a digit, two counts, and what ends each. */
+#define REST_LEN (2u + 2u * (COUNT_LEN + 1u) + 3u)
 /* Stands for the line ends inside a policy. */
 #define INNER '\v'
 
@@ -67,7 +69,7 @@ read_row(char *const f[], struct dayvalue *v)
 	struct dayvalue_row *r = &v->row[v->rows];
 	uint64_t type;
 
-	if (v->rows == DAY_ROWS_MAX || !read_number(f[0], &type) ||
+	if (v->rows == DAYVALUE_ROWS || !read_number(f[0], &type) ||
 	    report_type_name((unsigned)type) == NULL ||
 	    !read_number(f[1], &r->success) ||
 	    !read_number(f[2], &r->failure))
@@ -148,27 +150,59 @@ is_same_policy(const struct report_policy *a, const struct report_policy *b)
 	    strcmp(a->mx, b->mx) == 0 && strcmp(a->strings, b->strings) == 0;
 }
 
-/* The row of that policy, a new one, or where no more fit, one of its type. */
+/* Where those are counted that have no row of their own. */
+static struct report_policy
+rest_of(enum report_type type, const char *domain)
+{
+	return (struct report_policy){ type, domain, "", "" };
+}
+
 static bool
-find_row(struct dayvalue *v, const struct report_policy *p, bool grow,
+is_rest(const struct report_policy *p, const char *domain)
+{
+	struct report_policy rest = rest_of(p->type, domain);
+
+	return is_same_policy(p, &rest);
+}
+
+/* v->rows: it has none. */
+static unsigned
+row_of(const struct dayvalue *v, const struct report_policy *p)
+{
+	unsigned i;
+
+	for (i = 0; i < v->rows; i++)
+		if (is_same_policy(&v->row[i].policy, p))
+			break;
+	return i;
+}
+
+static bool
+has_room(const struct dayvalue *v, const char *domain)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < v->rows; i++)
+		n += !is_rest(&v->row[i].policy, domain);
+	return n < DAY_ROWS_MAX;
+}
+
+/* The row of the session's policy, a new one, or that for the rest. */
+static bool
+find_row(struct dayvalue *v, const struct verdict *session, bool grow,
     unsigned *at)
 {
-	bool found = false;
+	struct report_policy p = session->policy;
 
-	for (unsigned i = 0; i < v->rows; i++) {
-		if (is_same_policy(&v->row[i].policy, p)) {
-			*at = i;
-			return true;
-		}
-		if (v->row[i].policy.type == p->type) {
-			*at = i;
-			found = true;
-		}
+	*at = row_of(v, &p);
+	if (*at == v->rows && (!grow || !has_room(v, session->domain))) {
+		p = rest_of(p.type, session->domain);
+		*at = row_of(v, &p);
 	}
-	if (!grow || v->rows == DAY_ROWS_MAX)
-		return found;
-	*at = v->rows++;
-	v->row[*at] = (struct dayvalue_row){ .policy = *p };
+	if (*at == DAYVALUE_ROWS)
+		return false;
+	if (*at == v->rows)
+		v->row[v->rows++] = (struct dayvalue_row){ .policy = p };
 	return true;
 }
 
@@ -222,7 +256,7 @@ dayvalue_add(struct dayvalue *v, const struct verdict *session, bool grow)
 {
 	unsigned row;
 
-	if (!find_row(v, &session->policy, grow, &row))
+	if (!find_row(v, session, grow, &row))
 		return false;
 	if (session->success)
 		v->row[row].success++;
@@ -293,6 +327,23 @@ add_detail(struct text *t, const struct day_detail *d)
 	add_field(t, d->failure.reason, '\n');
 }
 
+/* So that nothing can take the place of a row for the rest. */
+static size_t
+kept_free(const struct dayvalue *v, const char *key)
+{
+	static const enum report_type types[] = { REPORT_TLSA, REPORT_STS,
+		REPORT_NO_POLICY };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		struct report_policy rest = rest_of(types[i], key);
+
+		if (row_of(v, &rest) == v->rows)
+			n += REST_LEN + strlen(key);
+	}
+	return n;
+}
+
 bool
 dayvalue_write(const struct dayvalue *v, const char *key, char *text,
     size_t cap, size_t *len)
@@ -308,7 +359,7 @@ dayvalue_write(const struct dayvalue *v, const char *key, char *text,
 			if (v->detail[k].row == i)
 				add_detail(&t, &v->detail[k].detail);
 	}
-	if (t.full)
+	if (t.full || t.len + kept_free(v, key) >= cap)
 		return false;
 	put_sum(text, text + SUM_LEN, t.len - SUM_LEN, key);
 	*len = t.len;

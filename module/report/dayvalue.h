@@ -11,6 +11,7 @@
 #include "day.h"
 
 #define DAYVALUE_MAX 49152u /* bytes of a value, without its NUL */
+#define DAYVALUE_ROWS (DAY_ROWS_MAX + 3u) /* one for the rest of each type */
 /* Failures known by their result alone come on top of the others. */
 #define DAYVALUE_DETAILS (DAY_DETAILS_MAX + 44u)
 
@@ -27,7 +28,7 @@ struct dayvalue_detail {
 
 /* All strings are borrowed, from the text or from the verdicts. */
 struct dayvalue {
-	struct dayvalue_row row[DAY_ROWS_MAX];
+	struct dayvalue_row row[DAYVALUE_ROWS];
 	unsigned rows;
 	struct dayvalue_detail detail[DAYVALUE_DETAILS]; /* in no order */
 	unsigned details;
@@ -37,11 +38,12 @@ struct dayvalue {
  * False: that is not what dayvalue_write() wrote; v is empty. */
 bool dayvalue_read(char *text, size_t len, const char *key,
     struct dayvalue *v) STS_CHECKED;
-/* Adds a session.  Without `grow` only to what is there already; false: there
- * is not enough of that. */
+/* Adds a session of session->domain.  Without `grow` there is no new row but
+ * one for the rest of its type, and no new failure; false: no more rows. */
 bool dayvalue_add(struct dayvalue *v, const struct verdict *session,
     bool grow) STS_CHECKED;
-/* As text, in at most cap bytes with a NUL; false when it is longer. */
+/* As text, in at most cap bytes with a NUL, less what the rows for the rest
+ * would need; false when it is longer. */
 bool dayvalue_write(const struct dayvalue *v, const char *key, char *text,
     size_t cap, size_t *len) STS_CHECKED;
 

@@ -204,7 +204,7 @@ failures_of_too_many_kinds_are_counted_by_result(void **state)
 }
 
 static void
-policies_too_many_are_counted_as_one_of_them(void **state)
+policies_too_many_are_counted_without_their_text(void **state)
 {
 	const struct scratch *s = *state;
 	struct verdict v = good;
@@ -215,8 +215,123 @@ policies_too_many_are_counted_as_one_of_them(void **state)
 		(void)snprintf(line, sizeof line, "mx: mx%u.a.test", i);
 		count(s, &v);
 	}
-	assert_int_equal(sums_of(s).rows, DAY_ROWS_MAX);
+	assert_int_equal(sums_of(s).rows, DAY_ROWS_MAX + 1);
 	assert_int_equal(sums_of(s).success, 3 * DAY_ROWS_MAX);
+	assert_non_null(strstr(read_day(s, TODAY),
+	    "\na.test sts a.test 128/0 <> <>\n"));
+}
+
+/* Every MX host under DANE is a row: one that has none is not another's. */
+static void
+no_host_has_the_sessions_of_another(void **state)
+{
+	const struct scratch *s = *state;
+	struct report_failure f = expired[0];
+	struct verdict v = bad;
+	char host[32], line[64];
+
+	v.policy = (struct report_policy){ REPORT_TLSA, host, "", "" };
+	f.mx_hostname = host;
+	v.failures = &f;
+	for (unsigned n = 0; n < 2; n++)
+		for (unsigned i = 0; i < DAY_ROWS_MAX + 6; i++) {
+			(void)snprintf(host, sizeof host, "mx%u.a.test", i);
+			count(s, &v);
+		}
+	count(s, &good);
+	assert_int_equal(sums_of(s).failure, 2 * (DAY_ROWS_MAX + 6));
+	for (unsigned i = 0; i < DAY_ROWS_MAX; i++) {
+		(void)snprintf(line, sizeof line,
+		    "a.test tlsa mx%u.a.test 0/2 <> <> [2 x ", i);
+		assert_non_null(strstr(read_day(s, TODAY), line));
+	}
+	assert_non_null(strstr(read_day(s, TODAY),
+	    "a.test tlsa a.test 0/12 <> <> [2 x certificate-expired "
+	    "192.0.2.1 mx64.a.test mx 192.0.2.25 ]"));
+	/* STS has a row of its own for the rest. */
+	assert_non_null(strstr(read_day(s, TODAY),
+	    "a.test sts a.test 1/0 <> <>\n"));
+}
+
+/* Each session in the row of its policy or in that for the rest, whatever came
+ * before. */
+struct account {
+	uint64_t own[3][200]; /* sessions of that type and number */
+	uint64_t rest[3];
+	uint64_t all;
+};
+
+static const enum report_type kinds[] = { REPORT_TLSA, REPORT_STS,
+	REPORT_NO_POLICY };
+
+static bool
+settle(void *arg, const struct day_row *r)
+{
+	struct account *a = arg;
+	unsigned kind = r->policy.type == REPORT_TLSA ? 0
+	    : r->policy.type == REPORT_STS	      ? 1
+						      : 2;
+	unsigned long n = strtoul(r->policy.domain + 1, NULL, 10);
+
+	a->all += r->success + r->failure;
+	if (strcmp(r->policy.domain, "a.test") == 0) {
+		a->rest[kind] += r->success + r->failure;
+		assert_string_equal(r->policy.strings, "");
+		return true;
+	}
+	assert_in_range(n, 0, 199);
+	assert_true(a->own[kind][n] >= r->success + r->failure);
+	a->own[kind][n] -= r->success + r->failure;
+	return true;
+}
+
+static void
+sums_are_the_sessions(const struct scratch *s, unsigned seed, size_t size)
+{
+	static struct account a;
+	static char strings[REPORT_STRINGS_MAX + 1];
+	unsigned random = seed;
+	struct verdict v = bad;
+	char host[32];
+
+	memset(&a, 0, sizeof a);
+	memset(strings, 'x', size);
+	strings[size] = '\0';
+	for (unsigned i = 0; i < 1000; i++) {
+		unsigned kind, n;
+
+		random = random * 1103515245 + 12345;
+		kind = random / 65536 % 3;
+		n = random / 65536 / 3 % 200;
+		(void)snprintf(host, sizeof host, "h%u.a.test", n);
+		v.policy = (struct report_policy){ kinds[kind], host, strings,
+			"" };
+		v.success = i % 2 == 0;
+		a.own[kind][n]++;
+		count(s, &v);
+	}
+	assert_int_equal(day_each(s->dir, TODAY, settle, &a, NULL), STS_OK);
+	assert_int_equal(a.all, 1000);
+	for (unsigned kind = 0; kind < 3; kind++) {
+		uint64_t left = 0;
+
+		for (unsigned n = 0; n < 200; n++)
+			left += a.own[kind][n];
+		assert_int_equal(left, a.rest[kind]);
+		assert_true(left > 0);
+	}
+}
+
+static void
+every_session_is_in_its_row_or_in_that_for_the_rest(void **state)
+{
+	static const size_t sizes[] = { 1, 300, 2000, REPORT_STRINGS_MAX };
+	const struct scratch *s = *state;
+
+	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		sums_are_the_sessions(s, i + 1, sizes[i]);
+		assert_int_equal(day_forget(s->dir, TODAY, NULL), STS_OK);
+	}
 }
 
 /* The largest policies, and the longest failures: the value has a limit, and
@@ -547,7 +662,10 @@ main(void)
 		SCRATCH_TEST(
 		    a_success_may_have_failures_and_they_differ_in_every_field),
 		SCRATCH_TEST(failures_of_too_many_kinds_are_counted_by_result),
-		SCRATCH_TEST(policies_too_many_are_counted_as_one_of_them),
+		SCRATCH_TEST(policies_too_many_are_counted_without_their_text),
+		SCRATCH_TEST(no_host_has_the_sessions_of_another),
+		SCRATCH_TEST(
+		    every_session_is_in_its_row_or_in_that_for_the_rest),
 		SCRATCH_TEST(a_value_has_a_limit),
 		SCRATCH_TEST(no_string_is_more_than_a_field),
 		SCRATCH_TEST(a_damaged_value_begins_anew),
