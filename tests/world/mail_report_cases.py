@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from delivery_cases import enforced
 from parts.case import case, contains, equal, eventually, lacks
 from parts.exim import CACHE, MAINLOG, SPOOL, USER, run_as, without_sanitizer
-from parts.recipe import altered
+from parts.recipe import altered, configure_file
 from parts.site import Site
 from parts.tlsrpt import Mail, parse_json
 from parts.webserver import HEAD_MAX, PolicyHost, Request
@@ -253,6 +253,33 @@ def not_for_others(world):
         equal(mail.outcome(), "deferred", f"of {user}")
         contains(mail.text(), "R=mta_sts_enforce", f"route of {user}")
         equal(len(box.messages), 0, "mails")
+
+
+@case
+def smart_host_is_away(world):
+    """reports: while the smart host cannot be found, or has no address that
+    mail may go to, a report waits there, and is not held to its policy"""
+    server = mailbox(world, "smart.test")
+    world.policy("smart.test", "enforce", "mx.smart.test")
+    sent_yesterday(world, "mailto:tls@rua.test")
+    configure_file(os.path.join(SOURCE, "exim-conf/smarthost.conf.example"),
+                   MTA_STS_SMARTHOST="smart.test", **BY_MAIL)
+    world.mx("smart.test")
+    report(world)
+    for address in ("", "127.0.0.1"):
+        if address:
+            world.dns.put("smart.test", "A", address)
+            os.unlink(MAINLOG)
+            world.exim.run_queue()
+        eventually(lambda: any(" == tls@rua.test R=mta_sts_report " in line
+                               for line in world.exim.mainlog()), "waits", 20)
+        eventually(lambda: not runs("/exim4"), "nobody has it", 20)
+    world.mx("smart.test", "mx.smart.test")
+    world.exim.run_queue()
+    arrived(server)
+    contains("\n".join(world.exim.mainlog()),
+             "R=mta_sts_report T=mta_sts_report_smtp", "way")
+    equal(counted(world), [], "counted of the report's session")
 
 
 def signing_key():
