@@ -69,6 +69,8 @@ static const struct key keys[] = {
 	{ "tlsrpt_per_target", KIND_COUNT, AT(tlsrpt.per_target), 1, 1000000,
 	    false },
 	{ "tlsrpt_sendmail", KIND_PATH, AT(tlsrpt.sendmail), 0, 0, false },
+	{ "tlsrpt_signed_elsewhere", KIND_BOOL, AT(tlsrpt.signed_elsewhere), 0,
+	    0, false },
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 

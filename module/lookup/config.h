@@ -46,6 +46,7 @@ struct config {
 		bool reason; /* ... and the texts of our TLS library */
 		unsigned per_target; /* reports of a day to one host */
 		char sendmail[CONFIG_PATH_MAX + 1]; /* takes mails with them */
+		bool signed_elsewhere; /* not by Exim's transport for them */
 	} tlsrpt;
 };
 

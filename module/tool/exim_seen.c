@@ -21,6 +21,7 @@ static const char *const routers[] = { "mta_sts_lookup", "mta_sts_enforce",
 	"mta_sts_refused", "mta_sts_testing", NULL };
 static const char *const transports[] = { "mta_sts_smtp",
 	"mta_sts_testing_smtp", NULL };
+#define REPORT_WAY "mta_sts_report_smtp"
 
 /* Debian's: there, and not read where the configuration is a single file. */
 #define DROP_IN "/etc/exim4/conf.d/router/190_mta-sts"
@@ -179,6 +180,47 @@ ask_retry(const struct tool *t, const struct exim_seen *x, char *room)
 	return strcmp(usual, ours) == 0 ? SEEN_NO : SEEN_YES;
 }
 
+/* Whether the line "NAME = VALUE" of text has a value. */
+static bool
+has_value(struct bytes text, const char *name)
+{
+	struct scan s = scan_over(text.p, text.len);
+
+	while (!scan_done(&s)) {
+		bool found = scan_literal(&s, name) && scan_literal(&s, " =");
+
+		scan_wsp(&s);
+		if (found)
+			return !scan_done(&s) && *s.p != '\n';
+		while (!scan_done(&s) && !scan_literal(&s, "\n"))
+			s.p++;
+	}
+	return false;
+}
+
+/* RFC 8460 3: who gets a report believes none that is not signed. */
+static void
+ask_signing(const struct tool *t, struct exim_seen *x, char *room)
+{
+	const struct config_tlsrpt *c = &t->config.tlsrpt;
+	const char *argv[] = { x->path, "-bP", "transport", REPORT_WAY, NULL };
+	struct bytes text;
+	int code;
+
+	if (c->contact[0] == '\0' || !c->db || c->signed_elsewhere ||
+	    !ask(t, argv, room, &text, &code))
+		return;
+	if (code == 0) {
+		x->report_way = SEEN_YES;
+		x->signs = has_value(text, "dkim_private_key") ? SEEN_YES
+							       : SEEN_NO;
+	} else if (has_word(text, REPORT_WAY, NULL) &&
+	    has_word(text, "found", NULL)) {
+		x->report_way = SEEN_NO;
+		x->signs = SEEN_NO;
+	}
+}
+
 static void
 ask_all(const struct tool *t, struct exim_seen *x, char *room)
 {
@@ -189,6 +231,7 @@ ask_all(const struct tool *t, struct exim_seen *x, char *room)
 		    ask_list(t, x, "transport_list", transports, room);
 	if (x->active == SEEN_YES)
 		x->retry = ask_retry(t, x, room);
+	ask_signing(t, x, room);
 }
 
 void
@@ -200,6 +243,8 @@ exim_look(const struct tool *t, struct exim_seen *x)
 	x->active = SEEN_UNKNOWN;
 	x->dlfunc = SEEN_UNKNOWN;
 	x->retry = SEEN_UNKNOWN;
+	x->report_way = SEEN_UNKNOWN;
+	x->signs = SEEN_UNKNOWN;
 	x->module = access(MTA_STS_SO, R_OK) == 0 ? SEEN_YES : SEEN_NO;
 	x->path = program_exim();
 	if (x->path == NULL) {

@@ -20,6 +20,10 @@ struct exim_seen {
 	enum seen active; /* our routers and transports are in its
 			     configuration */
 	enum seen retry; /* failures of TLS have a retry rule of their own */
+	/* The transport of the mails with TLS reports is there, and signs them;
+	 * unknown where there are no such mails, or others sign them. */
+	enum seen report_way;
+	enum seen signs;
 	enum seen module; /* mta_sts.so is installed */
 	char why[EXIM_TEXT_MAX + 1]; /* why it is not active, or unknown */
 };

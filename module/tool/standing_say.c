@@ -170,6 +170,22 @@ print_report_day(const char *name, const struct report_day *d)
 }
 
 static void
+print_signing(const struct exim_seen *x)
+{
+	if (x->signs != SEEN_NO)
+		return;
+	(void)printf("    ALERT: %s, and receivers ignore what is not signed: "
+		     "set %s for Exim, or tlsrpt_signed_elsewhere (see "
+		     "mta-sts-report)\n",
+	    x->report_way == SEEN_NO
+		? "mails with reports have no way of their own that signs them"
+		: "mails with reports are not signed",
+	    x->report_way == SEEN_NO
+		? "MTA_STS_TLSRPT_CONTACT and MTA_STS_TLSRPT_KEY"
+		: "MTA_STS_TLSRPT_KEY");
+}
+
+static void
 print_reports(const struct standing *s)
 {
 	const struct report_seen *r = &s->reports;
@@ -187,6 +203,7 @@ print_reports(const struct standing *s)
 		(void)printf(", the next one is due %s", when);
 	}
 	(void)puts(r->late ? "; ALERT: mta-sts report has not run" : "");
+	print_signing(&s->exim);
 	print_report_day("today", &r->today);
 	print_report_day("yesterday", &r->yesterday);
 }
@@ -323,8 +340,9 @@ add_report_day(struct object *to, const char *key, const struct report_day *d)
 }
 
 static void
-add_reports(struct object *to, const struct report_seen *r)
+add_reports(struct object *to, const struct standing *s)
 {
+	const struct report_seen *r = &s->reports;
 	struct object o = object_new();
 
 	object_bool(&o, "on", r->on);
@@ -336,6 +354,10 @@ add_reports(struct object *to, const struct report_seen *r)
 			    (int64_t)r->jobs[i]);
 		object_time(&o, "next", r->next);
 		object_bool(&o, "late", r->late);
+		object_text(&o, "signed",
+		    s->tool->config.tlsrpt.signed_elsewhere
+			? "elsewhere"
+			: exim_word(s->exim.signs));
 	}
 	add_object(to, "reports", &o);
 }
@@ -359,7 +381,7 @@ standing_json(const struct standing *s)
 		object_add(&o, "refresh", json_incref(s->refresh));
 	}
 	add_policies(&o, &s->survey);
-	add_reports(&o, &s->reports);
+	add_reports(&o, s);
 	return tool_worse(object_print(&o),
 	    s->check == STS_DAMAGED ? EXIT_TROUBLE : EXIT_DONE);
 }

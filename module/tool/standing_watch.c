@@ -84,6 +84,9 @@ judge_rest(const struct standing *s, struct judgement *v)
 		find_fault(v, LEVEL_WARNING, "no Exim found");
 	if (s->reports.late)
 		find_fault(v, LEVEL_WARNING, "TLS reports are not made");
+	if (s->exim.signs == SEEN_NO)
+		find_fault(v, LEVEL_WARNING,
+		    "mails with TLS reports are not signed");
 }
 
 static void
@@ -193,7 +196,7 @@ print_refresh(const struct standing *s)
 }
 
 static void
-print_reports(const struct report_seen *r)
+print_reports(const struct report_seen *r, enum seen signs)
 {
 	if (!r->on)
 		return;
@@ -208,6 +211,10 @@ print_reports(const struct report_seen *r)
 	    r->today.success, r->today.failure);
 	gauge("reports_late", "Whether no reports were made of a day.",
 	    r->late);
+	if (signs != SEEN_UNKNOWN)
+		gauge("reports_signed",
+		    "Whether Exim signs the mails with reports.",
+		    signs == SEEN_YES);
 }
 
 static void
@@ -255,6 +262,6 @@ standing_prometheus(const struct standing *s)
 		    s->check == STS_OK);
 	print_policies(&s->survey);
 	print_refresh(s);
-	print_reports(&s->reports);
+	print_reports(&s->reports, s->exim.signs);
 	return EXIT_DONE;
 }

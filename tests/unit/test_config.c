@@ -110,13 +110,15 @@ static const struct row {
 	    "tlsrpt_org = Example, Inc.\ntlsrpt_success = no\n"
 	    "tlsrpt_exclude = *.a.test : b.test\n"
 	    "tlsrpt_include_sending_ip = no\ntlsrpt_include_reason = no\n"
-	    "tlsrpt_per_target = 1000000\ntlsrpt_sendmail = /bin/true\n",
+	    "tlsrpt_per_target = 1000000\ntlsrpt_sendmail = /bin/true\n"
+	    "tlsrpt_signed_elsewhere = yes\n",
 	    "tlsrpt=both:/run/t.sock\n"
 	    "tlsrpt_contact=tls-reports+x@out.example.org\n"
 	    "tlsrpt_org=Example, Inc.\ntlsrpt_success=no\n"
 	    "tlsrpt_exclude=*.a.test : b.test\n"
 	    "tlsrpt_include_sending_ip=no\ntlsrpt_include_reason=no\n"
-	    "tlsrpt_per_target=1000000\ntlsrpt_sendmail=/bin/true\n" },
+	    "tlsrpt_per_target=1000000\ntlsrpt_sendmail=/bin/true\n"
+	    "tlsrpt_signed_elsewhere=yes\n" },
 	{ "reports to nobody", "tlsrpt = off\n", "tlsrpt=off\n" },
 	{ "reports to a socket", "tlsrpt = socket:/a\n",
 	    "tlsrpt=socket:/a\n" },

@@ -255,33 +255,6 @@ def not_for_others(world):
         equal(len(box.messages), 0, "mails")
 
 
-@case
-def smart_host_is_away(world):
-    """reports: while the smart host cannot be found, or has no address that
-    mail may go to, a report waits there, and is not held to its policy"""
-    server = mailbox(world, "smart.test")
-    world.policy("smart.test", "enforce", "mx.smart.test")
-    sent_yesterday(world, "mailto:tls@rua.test")
-    configure_file(os.path.join(SOURCE, "exim-conf/smarthost.conf.example"),
-                   MTA_STS_SMARTHOST="smart.test", **BY_MAIL)
-    world.mx("smart.test")
-    report(world)
-    for address in ("", "127.0.0.1"):
-        if address:
-            world.dns.put("smart.test", "A", address)
-            os.unlink(MAINLOG)
-            world.exim.run_queue()
-        eventually(lambda: any(" == tls@rua.test R=mta_sts_report " in line
-                               for line in world.exim.mainlog()), "waits", 20)
-        eventually(lambda: not runs("/exim4"), "nobody has it", 20)
-    world.mx("smart.test", "mx.smart.test")
-    world.exim.run_queue()
-    arrived(server)
-    contains("\n".join(world.exim.mainlog()),
-             "R=mta_sts_report T=mta_sts_report_smtp", "way")
-    equal(counted(world), [], "counted of the report's session")
-
-
 def signing_key():
     """A key that Exim signs with; its DNS record."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -342,6 +315,33 @@ def not_without_signature(world):
 
 
 not_without_signature.panics = True
+
+
+@case
+def smart_host_is_away(world):
+    """reports: while the smart host cannot be found, or has no address that
+    mail may go to, a report waits there, and is not held to its policy"""
+    server = mailbox(world, "smart.test")
+    world.policy("smart.test", "enforce", "mx.smart.test")
+    sent_yesterday(world, "mailto:tls@rua.test")
+    configure_file(os.path.join(SOURCE, "exim-conf/smarthost.conf.example"),
+                   MTA_STS_SMARTHOST="smart.test", **BY_MAIL)
+    world.mx("smart.test")
+    report(world)
+    for address in ("", "127.0.0.1"):
+        if address:
+            world.dns.put("smart.test", "A", address)
+            os.unlink(MAINLOG)
+            world.exim.run_queue()
+        eventually(lambda: any(" == tls@rua.test R=mta_sts_report " in line
+                               for line in world.exim.mainlog()), "waits", 20)
+        eventually(lambda: not runs("/exim4"), "nobody has it", 20)
+    world.mx("smart.test", "mx.smart.test")
+    world.exim.run_queue()
+    arrived(server)
+    contains("\n".join(world.exim.mainlog()),
+             "R=mta_sts_report T=mta_sts_report_smtp", "way")
+    equal(counted(world), [], "counted of the report's session")
 
 
 # --- by HTTPS ------------------------------------------------------------------
@@ -913,6 +913,45 @@ def shown_by_status(world):
               f"{CACHE}/reports/{day_before(2)}.tdb")
     contains(status(world), "ALERT: mta-sts report has not run", "late")
     contains(status(world, "--check"), "TLS reports are not made", "check")
+
+
+SIGNED = {**BY_MAIL, "MTA_STS_TLSRPT_KEY": KEY}
+# What Exim's and our configuration say; what status says is missing.
+SIGNING = ((BY_MAIL, "", "set MTA_STS_TLSRPT_KEY for Exim", "no"),
+           ({}, "", "set MTA_STS_TLSRPT_CONTACT and MTA_STS_TLSRPT_KEY for",
+            "no"),
+           (SIGNED, "", "", "yes"),
+           (BY_MAIL, "tlsrpt_signed_elsewhere = yes\n", "", "elsewhere"),
+           ({}, "tlsrpt_signed_elsewhere = yes\n", "", "elsewhere"),
+           (BY_MAIL, "tlsrpt = socket:/run/x\n", "", None))
+
+
+@case
+def unsigned_is_told(world):
+    """reports: mta-sts status warns where mails with reports are not signed,
+    unless others sign them"""
+    warning = "mails with TLS reports are not signed"
+    for macros, conf, missing, word in SIGNING:
+        world.configure(ON + conf, **macros)
+        text, check = status(world), world.tool("status", "--check")
+        metrics = status(world, "--prometheus")
+        if missing:
+            contains(text, missing, "status")
+            contains(check.stdout, "MTA-STS WARNING", "level")
+            contains(check.stdout, warning, "check")
+            equal(check.returncode, 1, "exit")
+            contains(metrics, "mta_sts_reports_signed 0\n", "metrics")
+        else:
+            lacks(text, "signed", "status")
+            lacks(check.stdout, warning, "check")
+            lacks(metrics, "mta_sts_reports_signed 0", "metrics")
+        told = json.loads(status(world, "--json"))["reports"]
+        equal(told.get("signed"), word, "json")
+    world.configure("", **BY_MAIL)
+    lacks(status(world, "--check"), warning, "without a contact")
+    with open("/etc/exim4/exim4.conf", "a", encoding="ascii") as out:
+        out.write("broken\n")
+    lacks(status(world, "--check"), warning, "with a broken configuration")
 
 
 # --- whose clock ---------------------------------------------------------------
