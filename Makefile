@@ -61,8 +61,8 @@ guard := module/net/address.c module/net/fetch_head.c \
 # one, or sends reports.
 forks := module/net/workers.c module/net/standby.c module/net/post.c
 # What is counted for reports is Exim's business, too; to send them is not.
-collect := $(addprefix module/report/,applied.c blame.c \
-	datagram.c day.c dayvalue.c session.c sink.c \
+collect := $(addprefix module/report/,applied.c blame.c count.c \
+	datagram.c day.c dayfile.c dayvalue.c fold.c journal.c session.c sink.c \
 	tlsrpt_lookup.c tlsrpt_record.c trail.c verdict.c)
 # libtdb on use, for what Exim loads or starts; all else is linked with it.
 tdbload := module/store/tdbload.c

@@ -425,19 +425,15 @@ lookup_wants_prefetch(struct lookup *l, const char *domain)
 void
 lookup_mark(struct lookup *l, const char *domain)
 {
-	struct quest q = { .l = l, .cached = true };
+	char name[STS_DOMAIN_MAX + 1];
 	enum sts_status status = STS_OK;
 
-	q.now = l->ops.now(l->ops.arg);
 	memo_clear(&l->memo);
-	if (domain_canon(domain, q.domain, NULL) == STS_OK &&
-	    known_read(&q) == STS_OK && q.live && !known_is_marked(&q)) {
-		q.policy.trial.marked_at = q.now;
-		status = cache_touch(l->cache, q.domain, &q.policy, NULL);
-	}
+	if (domain_canon(domain, name, NULL) == STS_OK)
+		status = cache_mark(l->cache, name, l->ops.now(l->ops.arg),
+		    NULL);
 	/* Where it cannot be written the next recheck comes in minutes. */
 	(void)status;
-	known_free(&q);
 }
 
 /* Whether this process, or the one that it was forked from, was told of the

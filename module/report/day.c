@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* day.c - what is counted for the reports of one day. */
+/* day.c - what was counted for the reports of one day. */
 #include "day.h"
 #include <dirent.h>
 #include <errno.h>
@@ -8,15 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "../protocol/scan.h"
-#include "../store/clock.h"
 #include "../store/owner.h"
-#include "../store/tdbfile.h"
+#include "dayfile.h"
 #include "dayvalue.h"
-
-#define FOLDER "/reports"
-#define SUFFIX ".tdb"
-#define PATH_ROOM 512 /* bytes */
-#define FILE_ROOM (PATH_ROOM + 32)
 
 /* --- days ----------------------------------------------------------------- */
 
@@ -98,159 +92,6 @@ day_begin(const char *day)
 	return (time_t)((days + date - 1) * DAY_SECONDS);
 }
 
-/* --- files ---------------------------------------------------------------- */
-
-struct place {
-	char folder[PATH_ROOM];
-	char name[DAY_NAME + sizeof SUFFIX];
-	struct tdbfile file;
-};
-
-static enum sts_status
-too_long(const char *dir, struct sts_error *err)
-{
-	return error_set(err, STS_SYSTEM, "cache-open", "%s: %s", dir,
-	    strerror(ENAMETOOLONG));
-}
-
-static bool
-name_folder(const char *dir, char folder[PATH_ROOM])
-{
-	struct text t;
-
-	text_init(&t, folder, PATH_ROOM);
-	text_add(&t, dir);
-	text_add(&t, FOLDER);
-	return !t.full;
-}
-
-static enum sts_status
-place_of(const char *dir, const char *day, struct place *p,
-    struct sts_error *err)
-{
-	struct text t;
-
-	memset(p, 0, sizeof *p);
-	if (!name_folder(dir, p->folder))
-		return too_long(dir, err);
-	text_init(&t, p->name, sizeof p->name);
-	text_add(&t, day);
-	text_add(&t, SUFFIX);
-	p->file.dir = p->folder;
-	p->file.name = p->name;
-	p->file.deadline = clock_ms() + DAY_WAIT_MS;
-	return STS_OK;
-}
-
-static void
-name_file(const struct place *p, char path[FILE_ROOM])
-{
-	struct text t;
-
-	text_init(&t, path, FILE_ROOM);
-	text_add(&t, p->folder);
-	text_add(&t, "/");
-	text_add(&t, p->name);
-}
-
-/* The folder, made by the owner of the directory that it is in. */
-static enum sts_status
-make_folder(const char *dir, const char *folder, struct sts_error *err)
-{
-	struct owner o;
-	enum sts_status status = owner_enter(dir, &o, err);
-
-	if (status != STS_OK) {
-		/* As tdbfile.h says it. */
-		if (err != NULL && strcmp(err->word, "cache-missing") == 0)
-			err->status = STS_ABSENT;
-		return err != NULL ? err->status : status;
-	}
-	if (mkdir(folder, 0750) == 0)
-		(void)chmod(folder, 0750); /* whatever the umask is */
-	else if (errno != EEXIST)
-		status = error_set(err, STS_SYSTEM, "cache-open", "%s: %s",
-		    folder, strerror(errno));
-	owner_leave(&o);
-	return status;
-}
-
-/* --- counting ------------------------------------------------------------- */
-
-struct counting {
-	const struct verdict *v;
-	struct dayvalue value;
-	char old[DAYVALUE_MAX]; /* what `value` borrows from */
-	char text[DAYVALUE_MAX + 1];
-};
-
-/* What is damaged begins anew; nothing but numbers is lost. */
-static bool
-count(struct counting *c, struct bytes old, bool grow, struct bytes *now)
-{
-	size_t len = old.len <= sizeof c->old ? old.len : 0;
-
-	if (len > 0)
-		memcpy(c->old, old.p, len);
-	if (!dayvalue_read(c->old, len, c->v->domain, &c->value))
-		c->value.rows = 0;
-	now->p = c->text;
-	return dayvalue_add(&c->value, c->v, grow) &&
-	    dayvalue_write(&c->value, c->v->domain, c->text, sizeof c->text,
-		&now->len);
-}
-
-/* What is too much for a value is counted as one of those that are there. */
-static bool
-make_value(void *arg, struct bytes old, bool grow, struct bytes *now)
-{
-	return count(arg, old, grow, now) ||
-	    (grow && count(arg, old, false, now));
-}
-
-static enum sts_status
-count_at(const char *dir, struct place *p, struct counting *c,
-    struct sts_error *err)
-{
-	struct tdbfile_change change = { make_value, c, DAY_BYTES_MAX };
-	enum sts_status status;
-
-	status = tdbfile_alter(&p->file, c->v->domain, &change, err);
-	if (status == STS_ABSENT) {
-		status = make_folder(dir, p->folder, err);
-		if (status == STS_OK)
-			status = tdbfile_alter(&p->file, c->v->domain,
-			    &change, err);
-	}
-	tdbfile_close(&p->file);
-	return status;
-}
-
-enum sts_status
-day_count(const char *dir, time_t now, const struct verdict *v,
-    struct sts_error *err)
-{
-	struct sts_error own;
-	struct counting *c;
-	struct place p;
-	char day[DAY_NAME];
-	enum sts_status status;
-
-	if (err == NULL)
-		err = &own;
-	day_name(now, day);
-	status = place_of(dir, day, &p, err);
-	if (status != STS_OK)
-		return status;
-	c = malloc(sizeof *c);
-	if (c == NULL)
-		return error_set(err, STS_NOMEM, "memory", "out of memory");
-	c->v = v;
-	status = count_at(dir, &p, c, err);
-	free(c);
-	return status;
-}
-
 /* --- reading -------------------------------------------------------------- */
 
 struct names {
@@ -308,7 +149,7 @@ static bool
 note_domain(void *arg, const char *key, struct bytes value)
 {
 	(void)value;
-	return keep_name(arg, key);
+	return key[0] == '.' || keep_name(arg, key);
 }
 
 struct reading {
@@ -382,13 +223,31 @@ read_file(struct tdbfile *f, struct reading *r, struct sts_error *err)
 
 /* To read it must not make it. */
 static bool
-is_there(const struct place *p)
+is_there(const struct dayfile *f)
 {
-	char path[FILE_ROOM];
+	char path[DAYFILE_ROOM];
 	struct stat st;
 
-	name_file(p, path);
+	dayfile_path(f, f->name, path);
 	return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static enum sts_status
+read_all(struct dayfile *f,
+    bool (*each)(void *arg, const struct day_row *row), void *arg,
+    struct sts_error *err)
+{
+	struct reading *r = malloc(sizeof *r);
+	enum sts_status status;
+
+	if (r == NULL)
+		return error_set(err, STS_NOMEM, "memory", "out of memory");
+	r->each = each;
+	r->arg = arg;
+	status = read_file(&f->tdb, r, err);
+	tdbfile_close(&f->tdb);
+	free(r);
+	return status;
 }
 
 enum sts_status
@@ -396,39 +255,37 @@ day_each(const char *dir, const char *day,
     bool (*each)(void *arg, const struct day_row *row), void *arg,
     struct sts_error *err)
 {
-	struct reading *r;
-	struct place p;
+	struct sts_error own;
+	struct dayfile f;
 	enum sts_status status;
 
+	if (err == NULL)
+		err = &own;
 	if (day_begin(day) < 0)
 		return error_set(err, STS_ABSENT, "no-day",
 		    "%s is no day", day);
-	status = place_of(dir, day, &p, err);
+	status = day_fold(dir, day, err);
+	/* What had no room is lost, and nothing else. */
+	if (status != STS_OK && strcmp(err->word, "cache-full") != 0)
+		return status;
+	status = dayfile_at(dir, day, &f, err);
 	if (status != STS_OK)
 		return status;
-	p.file.deadline = 0;
-	if (!is_there(&p))
+	if (!is_there(&f))
 		return error_set(err, STS_ABSENT, "no-day",
 		    "nothing was counted on %s", day);
-	r = malloc(sizeof *r);
-	if (r == NULL)
-		return error_set(err, STS_NOMEM, "memory", "out of memory");
-	r->each = each;
-	r->arg = arg;
-	status = read_file(&p.file, r, err);
-	tdbfile_close(&p.file);
-	free(r);
-	return status;
+	return read_all(&f, each, arg, err);
 }
 
-/* --- files, again --------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------- */
 
 /* The day of a file's name; false for other files. */
 static bool
 is_day_file(const char *name, char day[DAY_NAME])
 {
-	if (strlen(name) != DAY_NAME - 1 + strlen(SUFFIX) ||
-	    strcmp(name + DAY_NAME - 1, SUFFIX) != 0)
+	if (strlen(name) < DAY_NAME - 1 ||
+	    (strcmp(name + DAY_NAME - 1, DAYFILE_TDB) != 0 &&
+		strcmp(name + DAY_NAME - 1, DAYFILE_JOURNAL) != 0))
 		return false;
 	memcpy(day, name, DAY_NAME - 1);
 	day[DAY_NAME - 1] = '\0';
@@ -456,49 +313,69 @@ read_folder(const char *folder, struct names *l, struct sts_error *err)
 	    : STS_OK;
 }
 
+/* A day has two files. */
+static void
+give_days(const struct names *l, bool (*each)(void *arg, const char *day),
+    void *arg)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if ((i == 0 || strcmp(l->name[i - 1], l->name[i]) != 0) &&
+		    !each(arg, l->name[i]))
+			return;
+}
+
 enum sts_status
 day_list(const char *dir, bool (*each)(void *arg, const char *day), void *arg,
     struct sts_error *err)
 {
 	struct names l = { NULL, 0, 0, false };
-	char folder[PATH_ROOM];
-	enum sts_status status;
+	char folder[DAYFILE_ROOM];
+	enum sts_status status = dayfile_folder(dir, folder, err);
 	struct owner o;
 
-	if (!name_folder(dir, folder))
-		return too_long(dir, err);
-	status = owner_enter(dir, &o, err);
+	if (status == STS_OK)
+		status = owner_enter(dir, &o, err);
 	if (status != STS_OK)
 		return status;
 	status = read_folder(folder, &l, err);
 	owner_leave(&o);
 	sort_names(&l);
-	for (size_t i = 0; status == STS_OK && i < l.n; i++)
-		if (!each(arg, l.name[i]))
-			break;
+	if (status == STS_OK)
+		give_days(&l, each, arg);
 	free_names(&l);
 	return status;
 }
 
+static enum sts_status
+remove_file(const struct dayfile *f, const char *name, struct sts_error *err)
+{
+	char path[DAYFILE_ROOM];
+
+	dayfile_path(f, name, path);
+	if (unlink(path) == 0 || errno == ENOENT)
+		return STS_OK;
+	return error_set(err, STS_SYSTEM, "cache-write", "%s: %s", path,
+	    strerror(errno));
+}
+
+/* The journal first: without the other file it would be read anew. */
 enum sts_status
 day_forget(const char *dir, const char *day, struct sts_error *err)
 {
-	char path[FILE_ROOM];
 	enum sts_status status;
-	struct place p;
+	struct dayfile f;
 	struct owner o;
 
 	if (day_begin(day) < 0)
 		return STS_OK;
-	status = place_of(dir, day, &p, err);
+	status = dayfile_at(dir, day, &f, err);
 	if (status == STS_OK)
 		status = owner_enter(dir, &o, err);
 	if (status != STS_OK)
 		return status;
-	name_file(&p, path);
-	if (unlink(path) != 0 && errno != ENOENT)
-		status = error_set(err, STS_SYSTEM, "cache-write", "%s: %s",
-		    path, strerror(errno));
+	status = remove_file(&f, f.journal, err);
+	if (status == STS_OK)
+		status = remove_file(&f, f.name, err);
 	owner_leave(&o);
 	return status;
 }

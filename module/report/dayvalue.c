@@ -106,12 +106,16 @@ read_detail(char *const f[], struct dayvalue *v)
 	return true;
 }
 
+/* How far the journal is in it, and the rows. */
 static bool
 read_lines(char *p, const char *end, struct dayvalue *v)
 {
 	char *field[FIELDS + 1];
 	unsigned n;
 
+	if (!take_line(&p, end, field, &n) || n != 1 ||
+	    !read_number(field[0], &v->folded))
+		return false;
 	while (p < end) {
 		if (!take_line(&p, end, field, &n))
 			return false;
@@ -123,21 +127,27 @@ read_lines(char *p, const char *end, struct dayvalue *v)
 	return true;
 }
 
+void
+dayvalue_clear(struct dayvalue *v)
+{
+	v->folded = 0;
+	v->rows = 0;
+	v->details = 0;
+}
+
 bool
 dayvalue_read(char *text, size_t len, const char *key, struct dayvalue *v)
 {
 	char sum[SUM_LEN];
 
-	v->rows = 0;
-	v->details = 0;
+	dayvalue_clear(v);
 	if (len < SUM_LEN)
 		return false;
 	put_sum(sum, text + SUM_LEN, len - SUM_LEN, key);
 	if (memcmp(sum, text, SUM_LEN) == 0 &&
 	    read_lines(text + SUM_LEN, text + len, v))
 		return true;
-	v->rows = 0;
-	v->details = 0;
+	dayvalue_clear(v);
 	return false;
 }
 
@@ -344,24 +354,55 @@ kept_free(const struct dayvalue *v, const char *key)
 	return n;
 }
 
+static void
+begin_text(struct text *t, char *text, size_t cap, uint64_t folded)
+{
+	static const char place[SUM_LEN + 1] = "                ";
+
+	text_init(t, text, cap);
+	text_add_bytes(t, place, SUM_LEN);
+	add_count(t, folded, '\n');
+}
+
+static bool
+end_text(struct text *t, const char *key, size_t *len)
+{
+	if (t->full)
+		return false;
+	put_sum(t->buf, t->buf + SUM_LEN, t->len - SUM_LEN, key);
+	*len = t->len;
+	return true;
+}
+
 bool
 dayvalue_write(const struct dayvalue *v, const char *key, char *text,
     size_t cap, size_t *len)
 {
-	static const char place[SUM_LEN + 1] = "                ";
 	struct text t;
 
-	text_init(&t, text, cap);
-	text_add_bytes(&t, place, SUM_LEN);
+	begin_text(&t, text, cap, v->folded);
 	for (unsigned i = 0; i < v->rows; i++) {
 		add_row(&t, &v->row[i]);
 		for (unsigned k = 0; k < v->details; k++)
 			if (v->detail[k].row == i)
 				add_detail(&t, &v->detail[k].detail);
 	}
-	if (t.full || t.len + kept_free(v, key) >= cap)
-		return false;
-	put_sum(text, text + SUM_LEN, t.len - SUM_LEN, key);
-	*len = t.len;
-	return true;
+	return t.len + kept_free(v, key) < cap && end_text(&t, key, len);
+}
+
+bool
+dayvalue_of(const struct verdict *session, char *text, size_t cap, size_t *len)
+{
+	const struct dayvalue_row row = { session->policy, session->success,
+		!session->success };
+	struct text t;
+
+	begin_text(&t, text, cap, 0);
+	add_row(&t, &row);
+	for (size_t i = 0; i < session->n; i++) {
+		const struct day_detail d = { session->failures[i], 1 };
+
+		add_detail(&t, &d);
+	}
+	return end_text(&t, session->domain, len);
 }

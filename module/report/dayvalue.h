@@ -32,7 +32,10 @@ struct dayvalue {
 	unsigned rows;
 	struct dayvalue_detail detail[DAYVALUE_DETAILS]; /* in no order */
 	unsigned details;
+	uint64_t folded; /* the journal to there is in it: journal.h */
 };
+
+void dayvalue_clear(struct dayvalue *v);
 
 /* Reads len bytes that were written under key, and writes NULs into them.
  * False: that is not what dayvalue_write() wrote; v is empty. */
@@ -46,5 +49,8 @@ bool dayvalue_add(struct dayvalue *v, const struct verdict *session,
  * would need; false when it is longer. */
 bool dayvalue_write(const struct dayvalue *v, const char *key, char *text,
     size_t cap, size_t *len) STS_CHECKED;
+/* The same for a value with that session alone, under the domain's key. */
+bool dayvalue_of(const struct verdict *session, char *text, size_t cap,
+    size_t *len) STS_CHECKED;
 
 #endif

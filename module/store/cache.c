@@ -220,6 +220,36 @@ cache_touch(struct cache *c, const char *domain, const struct entry *e,
 	return tdbfile_patch(&c->policies, domain, lay_over, &t, err);
 }
 
+struct mark {
+	const char *domain;
+	int64_t now;
+};
+
+/* A mark later than the last question says that already. */
+static bool
+put_on(void *arg, char *buf, size_t len)
+{
+	const struct mark *m = arg;
+	struct entry e;
+
+	if (entry_decode(buf, len, m->domain, &e, NULL) != STS_OK ||
+	    e.kind != ENTRY_POLICY || m->now >= entry_expires(&e) ||
+	    (e.trial.marked_at > 0 && e.trial.marked_at >= e.trial.asked_at))
+		return false;
+	e.trial.marked_at = m->now;
+	entry_encode(&e, m->domain, buf);
+	return true;
+}
+
+enum sts_status
+cache_mark(struct cache *c, const char *domain, int64_t now,
+    struct sts_error *err)
+{
+	struct mark m = { domain, now };
+
+	return tdbfile_patch(&c->policies, domain, put_on, &m, err);
+}
+
 /* Takes the mark off the stored entry, unless it is a later one. */
 static bool
 take_off(void *arg, char *buf, size_t len)

@@ -49,6 +49,11 @@ enum sts_status cache_put(struct cache *c, const char *domain,
  * mark, a try or a failure that another process noted later stays. */
 enum sts_status cache_touch(struct cache *c, const char *domain,
     const struct entry *e, struct sts_error *err) STS_CHECKED;
+/* Marks the stored policy, if it has not ended (now: seconds since 1970), as one
+ * that a delivery failed under; what was marked since the last question stays.
+ * STS_MISS: there is no value; STS_SYSTEM as cache_put(). */
+enum sts_status cache_mark(struct cache *c, const char *domain, int64_t now,
+    struct sts_error *err) STS_CHECKED;
 /* Takes off the mark that e was read with, if the stored policy is still that
  * one and nobody marked it later. */
 enum sts_status cache_unmark(struct cache *c, const char *domain,

@@ -604,14 +604,16 @@ send_day(void *arg, const char *day)
 	return true;
 }
 
+/* Journals must not grow until somebody looks at them. */
 static bool
-forget_counters(void *arg, const char *day)
+care_for_counters(void *arg, const char *day)
 {
 	struct mailing *m = arg;
+	const char *dir = m->tool->config.cache_dir;
 	struct sts_error err;
 
-	if (is_old(m, day) &&
-	    day_forget(m->tool->config.cache_dir, day, &err) != STS_OK)
+	if ((is_old(m, day) ? day_forget(dir, day, &err)
+			    : day_fold(dir, day, &err)) != STS_OK)
 		mailing_trouble(m, &err);
 	return true;
 }
@@ -622,7 +624,7 @@ mailing_send(struct mailing *m)
 	const char *dir = m->tool->config.cache_dir;
 	struct sts_error err;
 
-	if (day_list(dir, forget_counters, m, &err) != STS_OK ||
+	if (day_list(dir, care_for_counters, m, &err) != STS_OK ||
 	    outbox_days(dir, send_day, m, &err) != STS_OK)
 		mailing_trouble(m, &err);
 	workers_finish(m->workers);

@@ -99,8 +99,9 @@ one_session(const char *domain, const struct line *line, double *took)
 		struct event e;
 
 		if (event_read(EVENT_ARGS, argv, &e)) {
-			event_handle(lookup, &e);
+			/* As dlfunc.c has it. */
 			session_event(&session, &e);
+			event_handle(lookup, &e);
 		}
 		took[i] = now_us() - began;
 	}

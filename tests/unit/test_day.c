@@ -2,6 +2,8 @@
 /* test_day.c - what is counted for the reports of one day (RFC 8460 4). */
 #include "scratch.h"
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #define NOW SCRATCH_NOW
 #define TODAY "2023-11-14"
 #define FILE_TODAY "reports/" TODAY ".tdb"
+#define JOURNAL_TODAY "reports/" TODAY ".log"
 
 #define STS_POLICY                                                  \
 	{                                                           \
@@ -45,6 +48,12 @@ static void
 count(const struct scratch *s, const struct verdict *v)
 {
 	assert_int_equal(day_count(s->dir, NOW, v, NULL), STS_OK);
+}
+
+static void
+fold(const struct scratch *s)
+{
+	assert_int_equal(day_fold(s->dir, TODAY, NULL), STS_OK);
 }
 
 /* --- reading back --------------------------------------------------------- */
@@ -401,6 +410,7 @@ a_damaged_value_begins_anew(void **state)
 
 	count(s, &good);
 	count(s, &plain);
+	fold(s);
 	bytes = scratch_read(s, FILE_TODAY, &len);
 	at = memmem(bytes, len, "mode: enforce", 13);
 	assert_non_null(at);
@@ -419,6 +429,7 @@ a_damaged_file_begins_anew(void **state)
 	const struct scratch *s = *state;
 
 	count(s, &good);
+	fold(s);
 	scratch_write(s, FILE_TODAY, "this is no TDB file", 19);
 	count(s, &plain);
 	assert_int_equal(sums_of(s).success, 1);
@@ -539,6 +550,8 @@ the_files_are_the_owners(void **state)
 	assert_int_equal(stat(scratch_path(s, "reports"), &st), 0);
 	assert_int_equal(st.st_uid, scratch_owner());
 	assert_int_equal(st.st_mode & 07777, 0750);
+	scratch_is_owners(s, JOURNAL_TODAY);
+	fold(s);
 	scratch_is_owners(s, FILE_TODAY);
 }
 
@@ -560,41 +573,51 @@ static void
 what_is_planted_is_not_followed(void **state)
 {
 	const struct scratch *s = *state;
-	char folder[64];
+	char away[64];
 
 	assert_int_equal(symlink("/tmp", scratch_path(s, "reports")), 0);
 	assert_int_equal(day_count(s->dir, NOW, &good, NULL), STS_SYSTEM);
-	assert_int_equal(access("/tmp/" TODAY ".tdb", F_OK), -1);
+	assert_int_equal(day_fold(s->dir, TODAY, NULL), STS_SYSTEM);
+	assert_int_equal(access("/tmp/" TODAY ".log", F_OK), -1);
 	assert_int_equal(unlink(scratch_path(s, "reports")), 0);
 	count(s, &good);
+	(void)snprintf(away, sizeof away, "%s", scratch_path(s, "away"));
+	assert_int_equal(symlink(away, scratch_path(s, FILE_TODAY)), 0);
+	assert_int_equal(day_fold(s->dir, TODAY, NULL), STS_SYSTEM);
 	assert_int_equal(unlink(scratch_path(s, FILE_TODAY)), 0);
-	(void)snprintf(folder, sizeof folder, "%s", scratch_path(s, "away"));
-	assert_int_equal(symlink(folder, scratch_path(s, FILE_TODAY)), 0);
+	assert_int_equal(unlink(scratch_path(s, JOURNAL_TODAY)), 0);
+	assert_int_equal(symlink(away, scratch_path(s, JOURNAL_TODAY)), 0);
 	assert_int_equal(day_count(s->dir, NOW, &good, NULL), STS_SYSTEM);
+	assert_int_equal(day_fold(s->dir, TODAY, NULL), STS_SYSTEM);
+	assert_int_equal(unlink(scratch_path(s, JOURNAL_TODAY)), 0);
+	assert_int_equal(mkfifo(scratch_path(s, JOURNAL_TODAY), 0666), 0);
+	assert_int_equal(day_count(s->dir, NOW, &good, NULL), STS_SYSTEM);
+	assert_int_equal(day_fold(s->dir, TODAY, NULL), STS_SYSTEM);
+	assert_int_equal(remove(scratch_path(s, JOURNAL_TODAY)), 0);
 	assert_false(scratch_exists(s, "away"));
-	assert_int_equal(remove(scratch_path(s, FILE_TODAY)), 0);
 }
 
 /* --- others --------------------------------------------------------------- */
 
-/* Somebody was stopped while he held the file: a delivery does not wait. */
+/* Somebody was stopped while he held the day's file: a delivery does not wait,
+ * and what it counts is not lost. */
 static void
 a_held_file_is_not_waited_for(void **state)
 {
 	const struct scratch *s = *state;
-	struct sts_error err = { 0 };
 	int64_t began;
 	pid_t holder;
 
 	count(s, &good);
+	fold(s);
 	holder = scratch_hold(s, FILE_TODAY, F_WRLCK, 168, 4000);
 	began = clock_ms();
-	assert_int_equal(day_count(s->dir, NOW, &bad, &err), STS_SYSTEM);
-	assert_in_range(clock_ms() - began, DAY_WAIT_MS - 1, 1000);
-	assert_string_equal(err.word, "cache-busy");
-	scratch_release(holder);
 	count(s, &bad);
+	assert_in_range(clock_ms() - began, 0, 100);
+	assert_int_equal(day_fold(s->dir, TODAY, NULL), STS_SYSTEM);
+	scratch_release(holder);
 	assert_int_equal(sums_of(s).failure, 1);
+	assert_int_equal(sums_of(s).success, 1);
 }
 
 #define CROWD 8
@@ -603,54 +626,159 @@ a_held_file_is_not_waited_for(void **state)
 struct crowd {
 	const struct scratch *s;
 	unsigned number;
-	volatile unsigned *lost;
+	volatile unsigned *done;
 };
-
-static bool
-is_busy(const struct sts_error *err)
-{
-	return strcmp(err->word, "cache-busy") == 0 ||
-	    strcmp(err->word, "cache-open") == 0;
-}
 
 static int
 count_many(void *arg)
 {
 	const struct crowd *c = arg;
 	struct verdict v = c->number % 2 == 0 ? good : bad;
-	struct sts_error err;
 
-	for (unsigned i = 0; i < EACH; i++) {
-		if (day_count(c->s->dir, NOW, &v, &err) == STS_OK)
-			continue;
-		if (!is_busy(&err))
+	for (unsigned i = 0; i < EACH; i++)
+		if (day_count(c->s->dir, NOW, &v, NULL) != STS_OK)
 			return 1;
-		__atomic_add_fetch(c->lost, 1, __ATOMIC_SEQ_CST);
-	}
+	__atomic_add_fetch(c->done, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
-/* No session is counted twice, and none is lost but those of which that is
- * said. */
+static int
+fold_many(void *arg)
+{
+	const struct crowd *c = arg;
+
+	while (__atomic_load_n(c->done, __ATOMIC_SEQ_CST) < CROWD)
+		if (day_fold(c->s->dir, TODAY, NULL) != STS_OK)
+			return 1;
+	return 0;
+}
+
+/* No session is counted twice, and none is lost, while others fold. */
 static void
 a_crowd_counts_right(void **state)
 {
 	const struct scratch *s = *state;
-	volatile unsigned *lost = scratch_shared(sizeof *lost);
-	struct crowd c[CROWD];
-	pid_t pid[CROWD];
+	volatile unsigned *done = scratch_shared(sizeof *done);
+	struct crowd c[CROWD + 2];
+	pid_t pid[CROWD + 2];
 	struct sums sum;
 
-	for (unsigned i = 0; i < CROWD; i++) {
-		c[i] = (struct crowd){ s, i, lost };
-		pid[i] = scratch_start(count_many, &c[i]);
+	for (unsigned i = 0; i < CROWD + 2; i++) {
+		c[i] = (struct crowd){ s, i, done };
+		pid[i] = scratch_start(i < CROWD ? count_many : fold_many,
+		    &c[i]);
 	}
-	for (unsigned i = 0; i < CROWD; i++)
+	for (unsigned i = 0; i < CROWD + 2; i++)
 		assert_int_equal(scratch_finish(pid[i]), 0);
 	sum = sums_of(s);
-	assert_int_equal(sum.success + sum.failure + *lost, CROWD * EACH);
+	assert_int_equal(sum.success, CROWD * EACH / 2);
+	assert_int_equal(sum.failure, CROWD * EACH / 2);
 	assert_int_equal(sum.details, sum.failure);
-	assert_in_range(*lost, 0, CROWD * EACH / 10);
+}
+
+/* Killed at any moment: who folds next counts the rest, and nothing twice. */
+static void
+who_is_killed_at_it_counts_nothing_twice(void **state)
+{
+	const struct scratch *s = *state;
+	volatile unsigned *done = scratch_shared(sizeof *done);
+	struct crowd c = { s, 0, done };
+	unsigned want = 0;
+	struct sums sum;
+
+	for (unsigned i = 0; i < 150; i++) {
+		pid_t pid;
+
+		for (unsigned k = 0; k < 10; k++, want++)
+			count(s, k % 2 == 0 ? &good : &plain);
+		pid = scratch_start(fold_many, &c);
+		(void)poll(NULL, 0, (int)(i % 4));
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_not_equal(scratch_finish(pid), 0);
+	}
+	sum = sums_of(s);
+	assert_int_equal(sum.success, want);
+	assert_int_equal(sum.failure, 0);
+}
+
+/* --- the journal ----------------------------------------------------------- */
+
+static void
+append(const struct scratch *s, const char *bytes, size_t len)
+{
+	int fd = open(scratch_path(s, JOURNAL_TODAY),
+	    O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+	assert_int_equal(close(fd), 0);
+}
+
+static const struct rubbish_row {
+	const char *name;
+	const char *bytes;
+} rubbish_rows[] = {
+	{ "a head that is cut", "\n>a.test 2" },
+	{ "a record that is cut", "\n>a.test 240\n0123456789abcdef\n0000" },
+	{ "a record with another checksum",
+	    "\n>a.test 20\n0123456789abcdef\n000" },
+	{ "a length that is none", "\n>a.test x\n" },
+	{ "a length that is too much", "\n>a.test 49153\n" },
+	{ "no domain", "\n> 10\n0123456789" },
+	{ "line ends", "\n\n\n\n>" },
+	{ "bytes", "\x01\xff>\n" },
+};
+
+/* A disk that was full, or a cut of the power, has left something. */
+static void
+rubbish_is_passed_over(void **state)
+{
+	const struct scratch *s = *state;
+
+	for (size_t i = 0; i < sizeof rubbish_rows / sizeof *rubbish_rows;
+	     i++) {
+		const char *bytes = rubbish_rows[i].bytes;
+
+		count(s, &good);
+		append(s, bytes, strlen(bytes));
+		if (i % 2 == 0)
+			fold(s);
+		count(s, &good);
+		assert_int_equal(sums_of(s).success, 2 * (i + 1));
+	}
+	assert_int_equal(sums_of(s).failure, 0);
+}
+
+/* What is folded is given back, and the rest is found behind it. */
+static void
+the_disk_is_given_back(void **state)
+{
+	const struct scratch *s = *state;
+	struct stat st;
+
+	for (unsigned i = 0; i < 400; i++)
+		count(s, &bad);
+	assert_int_equal(stat(scratch_path(s, JOURNAL_TODAY), &st), 0);
+	assert_true(st.st_blocks * 512 > 50000);
+	fold(s);
+	assert_int_equal(stat(scratch_path(s, JOURNAL_TODAY), &st), 0);
+	assert_true(st.st_size > 50000);
+	assert_in_range(st.st_blocks * 512, 0, 8192);
+	count(s, &bad);
+	assert_int_equal(sums_of(s).failure, 401);
+}
+
+/* Also by who damages the day's file: what is left in the journal counts. */
+static void
+a_lost_file_is_begun_from_the_journal(void **state)
+{
+	const struct scratch *s = *state;
+
+	count(s, &good);
+	fold(s);
+	count(s, &good);
+	assert_int_equal(unlink(scratch_path(s, FILE_TODAY)), 0);
+	assert_in_range(sums_of(s).success, 1, 2);
 }
 
 int
@@ -678,6 +806,10 @@ main(void)
 		SCRATCH_TEST(without_a_cache_nothing_is_made),
 		SCRATCH_TEST(what_is_planted_is_not_followed),
 		SCRATCH_TEST(a_held_file_is_not_waited_for),
+		SCRATCH_TEST(who_is_killed_at_it_counts_nothing_twice),
+		SCRATCH_TEST(rubbish_is_passed_over),
+		SCRATCH_TEST(the_disk_is_given_back),
+		SCRATCH_TEST(a_lost_file_is_begun_from_the_journal),
 		SCRATCH_TEST(a_crowd_counts_right),
 	};
 

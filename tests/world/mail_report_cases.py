@@ -47,9 +47,25 @@ def day_before(days=1):
 def a_day_passes():
     """What was counted today (or, around midnight, yesterday) is now what was
     counted yesterday."""
-    names = sorted(glob.glob(CACHE + "/reports/*.tdb"))
-    equal(len(names), 1, f"days counted: {names}")
-    os.rename(names[0], f"{CACHE}/reports/{day_before()}.tdb")
+    days = days_of(glob.glob(CACHE + "/reports/2*"))
+    equal(len(days), 1, f"days counted: {days}")
+    becomes(days[0], day_before())
+
+
+def days_of(names):
+    """A day has a journal and a file."""
+    return sorted({os.path.basename(name)[:10] for name in names})
+
+
+def becomes(day, other, place=str):
+    """What was counted on one day is what was counted on another."""
+    for kind in (".tdb", ".log"):
+        old, new = (place(f"{CACHE}/reports/{name}{kind}")
+                    for name in (day, other))
+        if os.path.exists(old):
+            os.rename(old, new)
+        elif os.path.exists(new):
+            os.unlink(new)
 
 
 def wants(world, domain, *uris):
@@ -789,7 +805,7 @@ def of_today_nothing(world):
     world.exim.send("bob@enforce.test")
     wants(world, "enforce.test", "mailto:tls@rua.test")
     some(report(world), made=0)
-    today = glob.glob(CACHE + "/reports/*.tdb")[0][-14:-4]
+    today, = days_of(glob.glob(CACHE + "/reports/2*"))
     done = world.tool("report", "--day", today)
     equal(done.returncode, 2, "--day of today")
     a_day_passes()
@@ -870,8 +886,7 @@ def old_days(world):
     mailbox(world)
     report(world)
     old = day_before(11)
-    os.rename(f"{CACHE}/reports/{day_before()}.tdb",
-              f"{CACHE}/reports/{old}.tdb")
+    becomes(day_before(), old)
     os.rename(f"{OUTBOX}/{day_before()}", f"{OUTBOX}/{old}")
     some(report(world), made=0, trouble=0)
     equal(glob.glob(CACHE + "/reports/2*") + glob.glob(OUTBOX + "/*"), [],
@@ -909,8 +924,7 @@ def shown_by_status(world):
     metrics = status(world, "--prometheus")
     contains(metrics, 'mta_sts_reports{state="sent"} 1\n', "metrics")
     shutil.rmtree(OUTBOX)
-    os.rename(f"{CACHE}/reports/{day_before()}.tdb",
-              f"{CACHE}/reports/{day_before(2)}.tdb")
+    becomes(day_before(), day_before(2))
     contains(status(world), "ALERT: mta-sts report has not run", "late")
     contains(status(world, "--check"), "TLS reports are not made", "check")
 
@@ -965,8 +979,7 @@ def another_time_zone(world):
     enforced(world)
     world.exim.send("bob@enforce.test")
     wants(world, "enforce.test", "mailto:tls@rua.test")
-    os.rename(glob.glob(CACHE + "/reports/*.tdb")[0],
-              CACHE + "/reports/2031-03-01.tdb")
+    becomes(days_of(glob.glob(CACHE + "/reports/2*"))[0], "2031-03-01")
 
     def made(when, zone):
         done = run_as("root", "/usr/bin/env", "TZ=" + zone,
@@ -1061,12 +1074,10 @@ def mails_at(one):
 
 def ages(one):
     """The site's counters are of yesterday; how many days it had."""
-    names = one.files(CACHE + "/reports/*.tdb")
-    new = [name for name in names if day_before(0) in name]
-    for name in new:
-        os.rename(one.path(name), one.path(
-            f"{CACHE}/reports/{day_before()}.tdb"))
-    return len(new)
+    new = day_before(0) in days_of(one.files(CACHE + "/reports/2*"))
+    if new:
+        becomes(day_before(0), day_before(), one.path)
+    return int(new)
 
 
 @case(seconds=120)

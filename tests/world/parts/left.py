@@ -13,7 +13,8 @@ from .exim import CACHE, USER
 # What the cache directory may hold; anything else is half a file of ours.
 _KEPT = re.compile(r"(policies|absent|history)\.tdb(\.1|\.damaged)?|lock"
                    r"|refresh\.json|(tlsrpt|trails)\.tdb"
-                   r"|reports(/(lock|\d{4}-\d\d-\d\d\.tdb|outbox(/.*)?))?")
+                   r"|reports(/(lock|\d{4}-\d\d-\d\d\.(tdb|log)"
+                   r"|outbox(/.*)?))?")
 _OURS = re.compile(r"mta-sts(-fetch)?$")
 # What this world itself has written (see `enter`).
 WRITTEN = "/run/world/upper"
