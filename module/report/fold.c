@@ -20,6 +20,7 @@
 
 struct folding {
 	struct tdbfile *tdb;
+	char raw[JOURNAL_TEXT_MAX]; /* what `record` borrows from */
 	struct dayvalue record; /* of the journal */
 	struct report_failure failure[REPORT_FAILURES_MAX];
 	struct verdict v; /* the same */
@@ -64,11 +65,13 @@ make_value(void *arg, struct bytes old, bool grow, struct bytes *now)
 
 /* A record as the verdict that it was. */
 static bool
-read_verdict(struct folding *f, struct journal_record *r)
+read_verdict(struct folding *f, const struct journal_record *r)
 {
 	const struct dayvalue *d = &f->record;
 
-	if (!dayvalue_read(r->text, r->len, r->domain, &f->record) ||
+	/* What looks like one may be a part of two. */
+	memcpy(f->raw, r->text, r->len);
+	if (!dayvalue_read(f->raw, r->len, r->domain, &f->record) ||
 	    d->rows != 1 || d->row[0].success + d->row[0].failure != 1 ||
 	    d->details > REPORT_FAILURES_MAX)
 		return false;
@@ -81,7 +84,7 @@ read_verdict(struct folding *f, struct journal_record *r)
 }
 
 static bool
-take_record(void *arg, struct journal_record *r, bool *valid)
+take_record(void *arg, const struct journal_record *r, bool *valid)
 {
 	struct folding *f = arg;
 	struct tdbfile_change change = { make_value, f, DAY_BYTES_MAX };

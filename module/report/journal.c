@@ -232,7 +232,7 @@ find(struct window *w, size_t *at, char domain[STS_DOMAIN_MAX + 1],
 
 struct taking {
 	struct window *w;
-	bool (*each)(void *arg, struct journal_record *r, bool *valid);
+	bool (*each)(void *arg, const struct journal_record *r, bool *valid);
 	void *arg;
 	uint64_t from; /* where to go on */
 	/* What has no end yet: it was cut if others come behind it, else
@@ -244,15 +244,16 @@ struct taking {
 
 /* A whole record that begins at *at; false: no more are wanted. */
 static bool
-take(struct taking *t, struct journal_record *r, size_t *at)
+take(struct taking *t, const struct journal_record *r, size_t *at)
 {
 	bool valid;
 
 	t->from = t->w->at + *at;
 	if (!t->each(t->arg, r, &valid))
 		return false;
-	/* Another one may begin inside of what is none. */
-	*at = valid ? (size_t)(r->end - t->w->at) : *at + 1;
+	/* Another one may begin inside of what is none; and the line end at its
+	 * end may be the next one's, if it was cut. */
+	*at = valid ? (size_t)(r->end - t->w->at) - 1 : *at + 1;
 	if (valid)
 		t->cut = NOTHING_CUT;
 	return true;
@@ -289,7 +290,7 @@ take_all(struct taking *t)
 
 enum sts_status
 journal_each(int fd, uint64_t *from,
-    bool (*each)(void *arg, struct journal_record *r, bool *valid), void *arg,
+    bool (*each)(void *arg, const struct journal_record *r, bool *valid), void *arg,
     struct sts_error *err)
 {
 	struct taking t = { malloc(sizeof *t.w), each, arg, *from,

@@ -23,7 +23,7 @@ enum sts_status journal_add(const char *folder, const char *name,
 
 struct journal_record {
 	const char *domain;
-	char *text; /* for each() to write to */
+	const char *text;
 	size_t len;
 	uint64_t end; /* where it ends in the file, in bytes */
 };
@@ -37,7 +37,7 @@ int journal_open(const char *folder, const char *name, int64_t deadline,
  * whether it was one, or ends it by a false result, and gets that one again the
  * next time.  *from: where to go on then.  STS_SYSTEM "cache-read". */
 enum sts_status journal_each(int fd, uint64_t *from,
-    bool (*each)(void *arg, struct journal_record *r, bool *valid), void *arg,
+    bool (*each)(void *arg, const struct journal_record *r, bool *valid), void *arg,
     struct sts_error *err) STS_CHECKED;
 /* Gives the disk back what is before `to`, where the file system can. */
 void journal_drop(int fd, uint64_t to);

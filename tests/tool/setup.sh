@@ -153,7 +153,7 @@ debian()
 	"$exim" -bV >"$tmp/out" 2>&1
 	is "Exim likes its configuration" 0 $?
 	has "our routers are in force, after hubbed_hosts and before dnslookup" \
-	    'hubbed_hosts mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing dnslookup_relay_to_domains dnslookup' \
+	    'hubbed_hosts mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing mta_sts_plain dnslookup_relay_to_domains dnslookup' \
 	    "$(routers)"
 	has "so are the transports" mta_sts_smtp "$("$exim" -bP transport_list)"
 	has "and the retry rule, before that for all" 'F,4d,1s' \
@@ -223,7 +223,7 @@ debian_refused()
 	has "for they do it" 'split configuration, where the files in' "$out"
 	update-exim4.conf
 	has "and so they do" \
-	    'hubbed_hosts mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing dnslookup_relay_to_domains' \
+	    'hubbed_hosts mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing mta_sts_plain dnslookup_relay_to_domains' \
 	    "$(routers)"
 	unchanged
 	site internet false
@@ -265,7 +265,7 @@ plain()
 	is "Exim's own example: setup ends with 0" 0 "$code"
 	is "four lines more" 4 "$(grep -c '^\.include' "$tmp/plain")"
 	has "our routers are in force, before dnslookup" \
-	    '^mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing dnslookup' \
+	    '^mta_sts_lookup mta_sts_enforce mta_sts_refused mta_sts_testing mta_sts_plain dnslookup' \
 	    "$(routers -C "$tmp/plain")"
 	has "so is the retry rule, before that for all" 'F,4d,1s' \
 	    "$("$exim" -C "$tmp/plain" -brt a.example tls_required)"

@@ -749,6 +749,24 @@ rubbish_is_passed_over(void **state)
 	assert_int_equal(sums_of(s).failure, 0);
 }
 
+/* The next one's first byte is what a record lacks. */
+static void
+one_that_lacks_a_byte_counts_too(void **state)
+{
+	const struct scratch *s = *state;
+	struct stat st;
+
+	count(s, &good);
+	assert_int_equal(stat(scratch_path(s, JOURNAL_TODAY), &st), 0);
+	assert_int_equal(truncate(scratch_path(s, JOURNAL_TODAY),
+			     st.st_size - 1),
+	    0);
+	count(s, &bad);
+	count(s, &plain);
+	assert_int_equal(sums_of(s).success, 2);
+	assert_int_equal(sums_of(s).failure, 1);
+}
+
 /* What is folded is given back, and the rest is found behind it. */
 static void
 the_disk_is_given_back(void **state)
@@ -808,6 +826,7 @@ main(void)
 		SCRATCH_TEST(a_held_file_is_not_waited_for),
 		SCRATCH_TEST(who_is_killed_at_it_counts_nothing_twice),
 		SCRATCH_TEST(rubbish_is_passed_over),
+		SCRATCH_TEST(one_that_lacks_a_byte_counts_too),
 		SCRATCH_TEST(the_disk_is_given_back),
 		SCRATCH_TEST(a_lost_file_is_begun_from_the_journal),
 		SCRATCH_TEST(a_crowd_counts_right),
