@@ -55,7 +55,7 @@ count(struct folding *f, struct bytes old, bool grow, struct bytes *now)
 		&now->len);
 }
 
-/* What is too much for a value is counted with the rest. */
+/* What is too much for a value is counted with the rest of its type. */
 static bool
 make_value(void *arg, struct bytes old, bool grow, struct bytes *now)
 {
