@@ -33,16 +33,16 @@ void day_name(time_t t, char day[DAY_NAME]);
 /* The first second of that day; -1 for what is no day. */
 time_t day_begin(const char *day);
 
-/* Adds v to the journal of the day of now.  dir is the cache directory (owner.h:
- * root writes there as its owner).  STS_ABSENT: there is no such directory.
+/* Adds v to the journal of the day of now.  dir is the cache directory, where
+ * root writes as its owner (owner.h).  STS_ABSENT: there is no such directory.
  * STS_SYSTEM: as journal_add() has it. */
 enum sts_status day_count(const char *dir, time_t now,
     const struct verdict *v, struct sts_error *err) STS_CHECKED;
 /* Takes the day's journal into its file, each session once, though somebody is
- * killed at it.  STS_OK also where there is none.  STS_SYSTEM: "cache-full" (all
- * but what had no room was taken), "cache-busy" (another is at it, and takes
- * his time), and whatever else tdbfile.h and journal.h have: what was not taken
- * stays in the journal. */
+ * killed at it.  STS_OK also where there is none.  STS_SYSTEM: "cache-full"
+ * (all but what had no room was taken), "cache-busy" (another is at it, and
+ * takes his time), and whatever else tdbfile.h and journal.h have: what was not
+ * taken stays in the journal. */
 enum sts_status day_fold(const char *dir, const char *day,
     struct sts_error *err) STS_CHECKED;
 
@@ -63,8 +63,8 @@ struct day_row {
 };
 
 /* Folds the day, and calls each() for every row, domains in order, and the rows
- * of one domain one after the other; strings are borrowed for the call.  A false
- * result ends it.  STS_ABSENT: nothing was counted on that day. */
+ * of one domain one after the other; strings are borrowed for the call.  A
+ * false result ends it.  STS_ABSENT: nothing was counted on that day. */
 enum sts_status day_each(const char *dir, const char *day,
     bool (*each)(void *arg, const struct day_row *row), void *arg,
     struct sts_error *err) STS_CHECKED;

@@ -33,7 +33,7 @@ struct folding {
 	struct sts_error *err;
 };
 
-/* --- one session ----------------------------------------------------------- */
+/* --- one session ---------------------------------------------------------- */
 
 /* What is damaged begins anew; nothing but numbers is lost. */
 static bool
@@ -100,7 +100,7 @@ take_record(void *arg, const struct journal_record *r, bool *valid)
 	return f->status == STS_OK;
 }
 
-/* --- all of them ----------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------- */
 
 static uint64_t
 read_place(struct tdbfile *t)

@@ -15,7 +15,7 @@
 
 #define LEN_DIGITS 6u
 #define HEAD_MAX (STS_DOMAIN_MAX + LEN_DIGITS + 5u) /* with a NUL */
-#define WINDOW (4u * JOURNAL_TEXT_MAX)
+#define WINDOW 196608u /* bytes; four records at their longest */
 #define POLL_MS 5
 
 static enum sts_status
@@ -290,8 +290,8 @@ take_all(struct taking *t)
 
 enum sts_status
 journal_each(int fd, uint64_t *from,
-    bool (*each)(void *arg, const struct journal_record *r, bool *valid), void *arg,
-    struct sts_error *err)
+    bool (*each)(void *arg, const struct journal_record *r, bool *valid),
+    void *arg, struct sts_error *err)
 {
 	struct taking t = { malloc(sizeof *t.w), each, arg, *from,
 		NOTHING_CUT };

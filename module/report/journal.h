@@ -37,8 +37,8 @@ int journal_open(const char *folder, const char *name, int64_t deadline,
  * whether it was one, or ends it by a false result, and gets that one again the
  * next time.  *from: where to go on then.  STS_SYSTEM "cache-read". */
 enum sts_status journal_each(int fd, uint64_t *from,
-    bool (*each)(void *arg, const struct journal_record *r, bool *valid), void *arg,
-    struct sts_error *err) STS_CHECKED;
+    bool (*each)(void *arg, const struct journal_record *r, bool *valid),
+    void *arg, struct sts_error *err) STS_CHECKED;
 /* Gives the disk back what is before `to`, where the file system can. */
 void journal_drop(int fd, uint64_t to);
 

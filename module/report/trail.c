@@ -31,7 +31,7 @@ trail_is_new(struct trail *t, uint32_t hash)
 	return true;
 }
 
-/* --- as text --------------------------------------------------------------- */
+/* --- as text -------------------------------------------------------------- */
 
 static void
 add_field(struct text *out, const char *s)

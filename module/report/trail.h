@@ -11,10 +11,9 @@
 
 #define TRAIL_ROUTED 1024u
 #define TRAIL_WORD_MAX 31u
-/* Bytes of a trail as text, without a NUL. */
-#define TRAIL_TEXT_MAX                                                      \
-	(3 * REPORT_NAME_MAX + 2 * REPORT_ADDRESS_MAX + REPORT_WORDS_MAX + \
-	    TRAIL_WORD_MAX + 8 * TRAIL_ROUTED + 16)
+/* Bytes of a trail as text, without a NUL: its strings, hashes, and what stands
+ * between them. */
+#define TRAIL_TEXT_MAX 9344u
 
 /* Strings are as verdict.h wants them. */
 struct trail {

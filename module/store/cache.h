@@ -49,8 +49,9 @@ enum sts_status cache_put(struct cache *c, const char *domain,
  * mark, a try or a failure that another process noted later stays. */
 enum sts_status cache_touch(struct cache *c, const char *domain,
     const struct entry *e, struct sts_error *err) STS_CHECKED;
-/* Marks the stored policy, if it has not ended (now: seconds since 1970), as one
- * that a delivery failed under; what was marked since the last question stays.
+/* Marks the stored policy, if it has not ended (now: seconds since 1970), as
+ * one that a delivery failed under; what was marked since the last question
+ * stays.
  * STS_MISS: there is no value; STS_SYSTEM as cache_put(). */
 enum sts_status cache_mark(struct cache *c, const char *domain, int64_t now,
     struct sts_error *err) STS_CHECKED;

@@ -701,7 +701,7 @@ who_is_killed_at_it_counts_nothing_twice(void **state)
 	assert_int_equal(sum.failure, 0);
 }
 
-/* --- the journal ----------------------------------------------------------- */
+/* --- the journal ---------------------------------------------------------- */
 
 static void
 append(const struct scratch *s, const char *bytes, size_t len)
