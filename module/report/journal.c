@@ -101,7 +101,7 @@ journal_add(const char *folder, const char *name, const char *domain,
 	memcpy(&part[1].iov_base, &text.p, sizeof text.p);
 	if (t.full || (uint64_t)st.st_blocks * 512 >= JOURNAL_BYTES_MAX)
 		status = error_set(err, STS_SYSTEM, "cache-full",
-		    "%s/%s is full: nobody runs mta-sts report", folder,
+		    "%s/%s is full: does mta-sts report run?", folder,
 		    name);
 	else
 		status = write_all(fd, name, part, err);
