@@ -77,11 +77,13 @@ def collector_is_told(world):
     with Collector() as collector:
         for _ in range(3):
             world.exim.send("bob@mail.test")
-        # Exim does not try the first host again so soon.
-        got = [collector.next() for _ in range(4)]
+        # Exim tries the first host again after a second.
+        failed = len(first.sessions)
+        got = [collector.next() for _ in range(failed + 3)]
         equal(collector.next(0.2), None, "one datagram more")
-    equal(world.dns.asked("_smtp._tls.mail.test", "TXT") in (1, 2, 3), True,
-          "questions for the record")
+    # Those that began before the first answer ask, too.
+    equal(world.dns.asked("_smtp._tls.mail.test", "TXT") in
+          range(1, failed + 3), True, "questions for the record")
     for one in got:
         equal((one["dpv"], one["d"], one["pr"]),
               ("1", "mail.test", CANONICAL), "head")
@@ -92,7 +94,7 @@ def collector_is_told(world):
                ["mx1.mail.test", "mx2.mail.test"]), "policy")
     bad = [one["policies"][0] for one in got if one["policies"][0]["f"]]
     good = [one["policies"][0] for one in got if not one["policies"][0]["f"]]
-    equal((len(bad), len(good)), (1, 3), "sessions")
+    equal((len(bad), len(good)), (failed, 3), "sessions")
     equal([(one["t"], "failure-details" in one) for one in good],
           [(0, False)] * 3, "successes")
     for one in bad:
