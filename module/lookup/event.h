@@ -22,7 +22,8 @@ enum event_field {
 	EVENT_VERIFY_MODE, /* not empty: this is a callout */
 	/* For reports (RFC 8460) only. */
 	EVENT_MESSAGE, /* a hash of its id; empty: not to be counted */
-	EVENT_HOSTS, /* MX hosts, ':' between */
+	EVENT_HOSTS, /* MX hosts kept out, ':' between; when not enforcing
+			"avoid" if this site avoids TLS with some hosts */
 	EVENT_TLSA, /* usage of the host's TLSA records; "0" or empty: none */
 	EVENT_CERT, /* "NOT-BEFORE,NOT-AFTER,self or empty,SAN;SAN..." */
 	EVENT_FIELDS

@@ -302,6 +302,9 @@ end_clear(struct making *m)
 	if (is_mode(m->e, "enforce") || blame_has_tlsa(m->e) ||
 	    t->dane[0] != '\0' || !t->greeted || has_begun_tls(m))
 		return;
+	/* Nobody has asked it for TLS, perhaps. */
+	if (t->offered && event_has(m->e, EVENT_HOSTS, "avoid"))
+		return;
 	if (t->offered)
 		(void)words_copy(b.reason, REPORT_WORDS_MAX,
 		    "starttls-rejected", sizeof "starttls-rejected" - 1);

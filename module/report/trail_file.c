@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* trail_file.c - trails between the processes of ${run}. */
 #include "trail_file.h"
+#include <fcntl.h>
+#include <unistd.h>
 #include "../store/clock.h"
 #include "../store/tdbfile.h"
 #include "../store/tdbhash.h"
@@ -8,7 +10,8 @@
 #define FILE_NAME "trails.tdb"
 #define FILE_MAX (4u << 20) /* bytes; then it begins anew */
 #define WAIT_MS 100 /* for others */
-#define KEY_ROOM 40u
+#define KEY_ROOM 64u
+#define START_FIELD 20u /* blanks between a process's name and starttime */
 
 static struct tdbfile
 file_in(const char *dir)
@@ -19,14 +22,52 @@ file_in(const char *dir)
 	return f;
 }
 
-/* The number of a process comes again, with another message. */
+/* What proc(5) says of the process up to its starttime, so many fields behind
+ * the name, which may hold anything: a hash of it and of the boot, for numbers
+ * of processes come again. */
+static uint32_t
+started(pid_t pid)
+{
+	char path[64], room[1024];
+	const char *p;
+	struct text t;
+	ssize_t n;
+	int fd;
+
+	text_init(&t, path, sizeof path);
+	text_addf(&t, "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, room, sizeof room - 1);
+	if (fd >= 0)
+		(void)close(fd);
+	room[n > 0 ? n : 0] = '\0';
+	p = strrchr(room, ')');
+	for (unsigned i = 0; p != NULL && i < START_FIELD; i++)
+		p = strchr(p + 1, ' ');
+	return p == NULL ? 0 : tdbhash(p, strcspn(p + 1, " ") + 1);
+}
+
+static uint32_t
+booted(void)
+{
+	char id[64];
+	int fd = open("/proc/sys/kernel/random/boot_id",
+	    O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, id, sizeof id);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return n > 0 ? tdbhash(id, (size_t)n) : 0;
+}
+
 static void
 make_key(pid_t exim, struct bytes message, char key[KEY_ROOM])
 {
 	struct text t;
 
 	text_init(&t, key, KEY_ROOM);
-	text_addf(&t, "%ld %08x", (long)exim,
+	text_addf(&t, "%08x %ld %08x %08x", (unsigned)booted(), (long)exim,
+	    (unsigned)started(exim),
 	    (unsigned)tdbhash(message.p, message.len));
 }
 

@@ -604,6 +604,19 @@ send_day(void *arg, const char *day)
 	return true;
 }
 
+/* Only with a clock that was ahead: what that day still counts comes too late
+ * for its reports. */
+static void
+warn_of_clock(const struct mailing *m, const char *day)
+{
+	if ((int64_t)day_begin(day) + 86400 > m->now &&
+	    outbox_is_complete(m->tool->config.cache_dir, day))
+		syslog(LOG_WARNING, "MTA-STS: the reports of %s were made "
+				    "before it was over, by a clock that was "
+				    "wrong: what is counted since is in none",
+		    day);
+}
+
 /* Journals must not grow until somebody looks at them. */
 static bool
 care_for_counters(void *arg, const char *day)
@@ -612,6 +625,7 @@ care_for_counters(void *arg, const char *day)
 	const char *dir = m->tool->config.cache_dir;
 	struct sts_error err;
 
+	warn_of_clock(m, day);
 	if ((is_old(m, day) ? day_forget(dir, day, &err)
 			    : day_fold(dir, day, &err)) != STS_OK)
 		mailing_trouble(m, &err);

@@ -360,6 +360,74 @@ def smart_host_is_away(world):
     equal(counted(world), [], "counted of the report's session")
 
 
+@case
+def missing_key(world):
+    """reports: a key that cannot be read holds back reports, and no other mail
+    for their hosts"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test",
+                   macros={**BY_MAIL, "MTA_STS_TLSRPT_KEY": "/etc/no.key"})
+    report(world)
+    eventually(lambda: any(" == tls@rua.test " in line
+                           for line in world.exim.mainlog()),
+               "deferred", 20)
+    equal(world.exim.send("customer@rua.test").outcome(), "delivered",
+          "other mail")
+    equal(len(box.messages), 1, "mails")
+
+
+missing_key.panics = True
+
+
+@case
+def other_mail_of_the_host(world):
+    """reports: a report for a host that is down leaves no trace that would
+    hold back, or return, other mail for that host"""
+    box = mailbox(world)
+    sent_yesterday(world, "mailto:tls@rua.test",
+                   macros={**BY_MAIL, "SITE_RETRY": "F,4d,1h"})
+    box.down()
+    report(world)
+    eventually(lambda: any(" == tls@rua.test " in line
+                           for line in world.exim.mainlog()),
+               "deferred", 20)
+    box.up()
+    # By a record of the report's failure the host would not be tried.
+    equal(world.exim.send("customer@rua.test").outcome(), "delivered",
+          "other mail")
+
+
+@case
+def for_a_day(world):
+    """reports: a report that nobody takes for a day is given up, other mail of
+    the contact's is not"""
+    for header, want in (("", "deferred"), (
+            "TLS-Report-Domain: a.test\nMessage-ID: <1.2@sender.test>\n",
+            "bounced")):
+        world.reset()
+        world.configure(ON, SITE_RETRY="F,4d,1s", **BY_MAIL)
+        mailbox(world).down()
+        mail = world.exim.send("x@rua.test", sender=CONTACT,
+                               text=header + "Subject: x\n\nx\n")
+        equal(mail.outcome(), "deferred", "at first")
+        grow_old(mail.message, 86500)
+        world.exim.run_queue()
+        equal(world.exim.delivery(mail.message).outcome(), want,
+              f"after a day, with {header!r}")
+
+
+def grow_old(message, seconds):
+    """A message in the queue came so much earlier."""
+    path, = glob.glob(f"/var/spool/exim4/input/**/{message}-H",
+                      recursive=True)
+    with open(path, encoding="latin-1", newline="") as text:
+        lines = text.read().split("\n")
+    came, _, rest = lines[3].partition(" ")
+    lines[3] = f"{int(came) - seconds} {rest}"
+    with open(path, "w", encoding="latin-1", newline="") as out:
+        out.write("\n".join(lines))
+
+
 # --- by HTTPS ------------------------------------------------------------------
 
 @case
@@ -969,6 +1037,23 @@ def unsigned_is_told(world):
 
 
 # --- whose clock ---------------------------------------------------------------
+
+@case
+def clock_that_was_ahead(world):
+    """reports: where a clock that was ahead had a day's reports made before its
+    end, the log says that they are not all of it"""
+    without_sanitizer("faketime cannot be loaded first")
+    sent_yesterday(world, "mailto:tls@rua.test")
+    mailbox(world)
+    becomes(day_before(), day_before(0))
+    some(report(world), made=0)
+    warning = f"the reports of {day_before(0)} were made before it was over"
+    lacks("\n".join(world.syslog.lines), warning, "syslog at first")
+    run_as("root", "/usr/bin/env", "TZ=UTC", "/usr/bin/faketime", "-f", "+1d",
+           TOOL, "report", "--spread", "0")
+    report(world)
+    contains("\n".join(world.syslog.lines), warning, "syslog")
+
 
 @case
 def another_time_zone(world):

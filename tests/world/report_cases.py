@@ -631,6 +631,41 @@ def hostile_certificate(world):
     os.unlink("/tmp/spied")
 
 
+@case
+def tls_is_avoided(world):
+    """reports: a host that this site itself avoids TLS with has not failed"""
+    for mode in ("testing", None):
+        world.reset()
+        world.configure(ON, MTA_STS_USUALLY_AVOID_TLS="*",
+                        MTA_STS_REPORT_ALL="yes")
+        server = world.mail_host("mx1.mail.test")
+        world.mx("mail.test", "mx1.mail.test")
+        if mode:
+            world.policy("mail.test", mode, "mx1.mail.test")
+        world.exim.send("bob@mail.test")
+        equal(len(server.messages), 1, "messages")
+        equal(counted(world), [], f"rows with {mode}")
+
+
+@case
+def numbers_come_again(world):
+    """reports: by ${run} a process of Exim's that has the number of an earlier
+    one, with the same message, counts what it does"""
+    last = "/proc/sys/kernel/ns_last_pid"
+    only_run(world, SITE_RETRY="F,1d,1s")
+    server, _ = enforced(world, certificate="expired")
+    message = world.exim.send("bob@enforce.test").message
+    with open(last, encoding="ascii") as text:
+        number = text.read()
+    for _ in range(2):
+        with open(last, "w", encoding="ascii") as out:
+            out.write(number)
+        run_as("root", "/usr/sbin/exim4", "-M", message)
+    equal(len(server.sessions), 3, "sessions")
+    equal(totals(counted(world)), [("enforce.test", "sts", 0, 3)], "counted")
+    os.unlink("/tmp/spied")
+
+
 # --- sums ----------------------------------------------------------------------
 
 @case
