@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* trail_file.h - the trails of Exim's processes, each for the next event that
- * comes from there by ${run}: CACHE_DIR/trails.tdb, a value for each process,
- * known by its number and when it was started, and message.  It begins anew when it is full; who finds no trail begins one,
- * and a session that was under way may then be missing from the counts. */
+ * comes from there by ${run}: CACHE_DIR/trails.tdb, one value for a process,
+ * known by its number and when it was started, and message.  The file begins
+ * anew when it is full; who finds no trail begins one, and a session that was
+ * under way may then be missing from the counts. */
 #ifndef TRAIL_FILE_H
 #define TRAIL_FILE_H
 
