@@ -98,6 +98,18 @@ is_news(struct lookup *l, const struct event *e)
 	return true;
 }
 
+/* How far the session has come.  Where each event has a process of its own
+ * (${run}) nothing is known of that. */
+static void
+follow_session(struct lookup *l, const struct event *e)
+{
+	if (event_is(e, "tcp:connect")) {
+		l->session.state = SESSION_CONNECTED;
+		l->session.marked = false;
+	} else if (event_is(e, "smtp:ehlo"))
+		l->session.state = SESSION_GREETED;
+}
+
 /* --- enforce -------------------------------------------------------------- */
 
 /* s without prefix; NULL: it does not begin so. */
@@ -304,6 +316,24 @@ is_secure(const struct event *e)
 	return event_is(e, "smtp:ehlo") && e->field[EVENT_CIPHER].len > 0;
 }
 
+/* A session that ends before TLS does so because of that, but for the odd host
+ * that goes away; the event that says why has enough to do. */
+static bool
+ends_before_tls(const struct lookup *l, const struct event *e)
+{
+	return event_is(e, "tcp:close") && e->field[EVENT_CIPHER].len == 0 &&
+	    l->session.state == SESSION_GREETED;
+}
+
+static void
+mark(struct lookup *l, const struct event *e)
+{
+	if (l->session.marked)
+		lookup_forget(l);
+	else
+		lookup_mark(l, e->domain);
+}
+
 /* RFC 8461 5: a failure under the policy, so that a new one is looked for
  * until a session works. */
 static void
@@ -311,11 +341,17 @@ watch_enforce(struct lookup *l, const struct event *e)
 {
 	bool tls = failed_by_tls(e);
 
-	if (is_secure(e))
+	follow_session(l, e);
+	if (is_secure(e)) {
 		lookup_unmark(l, e->domain);
+		l->session.state = SESSION_UNSEEN;
+	} else if (ends_before_tls(l, e)) {
+		lookup_mark_ahead(l, e->domain);
+		l->session.marked = true;
+	}
 	if (!tls && !event_is(e, "mta-sts:refused"))
 		return;
-	lookup_mark(l, e->domain);
+	mark(l, e);
 	if (tls)
 		tell_failure(l, e);
 	else
@@ -369,17 +405,6 @@ tell_testing(struct lookup *l, const struct event *e, const char *why)
 	add_host(&t, e);
 	text_addf(&t, ": %s", why);
 	l->ops.log(l->ops.arg, line);
-}
-
-/* How far the session has come.  Where each event has a process of its own
- * (${run}) nothing is known of that. */
-static void
-follow_session(struct lookup *l, const struct event *e)
-{
-	if (event_is(e, "tcp:connect"))
-		l->session.state = SESSION_CONNECTED;
-	else if (event_is(e, "smtp:ehlo"))
-		l->session.state = SESSION_GREETED;
 }
 
 /* Whether a session without TLS has ended that was more than an attempt. */

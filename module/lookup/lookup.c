@@ -423,17 +423,29 @@ lookup_wants_prefetch(struct lookup *l, const char *domain)
 }
 
 void
-lookup_mark(struct lookup *l, const char *domain)
+lookup_mark_ahead(struct lookup *l, const char *domain)
 {
 	char name[STS_DOMAIN_MAX + 1];
 	enum sts_status status = STS_OK;
 
-	memo_clear(&l->memo);
 	if (domain_canon(domain, name, NULL) == STS_OK)
 		status = cache_mark(l->cache, name, l->ops.now(l->ops.arg),
 		    NULL);
 	/* Where it cannot be written the next recheck comes in minutes. */
 	(void)status;
+}
+
+void
+lookup_mark(struct lookup *l, const char *domain)
+{
+	memo_clear(&l->memo);
+	lookup_mark_ahead(l, domain);
+}
+
+void
+lookup_forget(struct lookup *l)
+{
+	memo_clear(&l->memo);
 }
 
 /* Whether this process, or the one that it was forked from, was told of the

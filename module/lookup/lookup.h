@@ -59,6 +59,10 @@ void lookup_hurry(struct lookup *l, int64_t deadline);
  * once; and until one works each look-up asks, and fetches whatever the id
  * says, when the last fetch is over 300 s old (RFC 8461 5). */
 void lookup_mark(struct lookup *l, const char *domain);
+/* The same for others; this process remembers the policy that it went by ... */
+void lookup_mark_ahead(struct lookup *l, const char *domain);
+/* ... until then. */
+void lookup_forget(struct lookup *l);
 /* A delivery to domain worked under its policy.  Costs next to nothing where
  * none had failed. */
 void lookup_unmark(struct lookup *l, const char *domain);

@@ -21,6 +21,7 @@ struct session {
 		SESSION_CONNECTED,
 		SESSION_GREETED /* EHLO was answered */
 	} state;
+	bool marked; /* that the session that was begun last has failed */
 	char told[2 * STS_DOMAIN_MAX + 64]; /* domain, host, address */
 };
 

@@ -388,6 +388,39 @@ a_session_under_tls_takes_the_mark_off(void **state)
 	}
 }
 
+/* The event that says why has more to do; that of the end comes before it. */
+static void
+the_end_of_a_session_without_tls_is_marked(void **state)
+{
+	static const struct {
+		const char *event, *packed;
+		bool marked;
+	} then[] = {
+		{ "tcp:close", "enforce" PLAIN, false }, /* no EHLO */
+		{ "tcp:connect", "enforce" PLAIN, false },
+		{ "smtp:ehlo", "enforce" PLAIN, false },
+		{ "smtp:ehlo", "enforce" SECURE, false },
+		{ "tcp:close", "enforce" PLAIN, false },
+		{ "tcp:connect", "enforce" PLAIN, false },
+		{ "smtp:ehlo", "enforce" PLAIN, false },
+		{ "tcp:close", "enforce" PLAIN, true },
+	};
+	struct fakes *f = *state;
+	struct entry e;
+
+	fakes_cache_policy(f, "1", ENFORCE_TEXT);
+	(void)fakes_restart(f);
+	for (size_t i = 0; i < sizeof then / sizeof then[0]; i++) {
+		raise_event(then[i].event, "0", "example.com", "mx.example.com",
+		    then[i].packed);
+		/* In the process where all of them are. */
+		assert_int_equal(cache_get(lookup_cache(fakes_lookup()),
+				     "example.com", &e, NULL),
+		    STS_OK);
+		assert_int_equal(e.trial.marked_at != 0, then[i].marked);
+	}
+}
+
 /* --- testing -------------------------------------------------------------- */
 
 #define TOLD \
@@ -596,6 +629,7 @@ main(void)
 		flow_test(of_a_policy_for_once_all_is_told),
 		flow_test(no_answer_is_repeated_after_a_failure),
 		flow_test(the_next_process_asks_dns_and_takes_the_new_policy),
+		flow_test(the_end_of_a_session_without_tls_is_marked),
 		flow_test(a_session_under_tls_takes_the_mark_off),
 		flow_test(nothing_is_told_without_a_testing_policy),
 		flow_test(a_hostile_host_name_forges_no_line_of_the_log),

@@ -463,6 +463,9 @@ a_policy_is_the_one_that_was_looked_up(void **state)
 {
 	static const char once[] = "version: STSv1\nmode: enforce\n"
 				   "mx: mx.example.com\nmax_age: 0";
+	static const struct line failed[] = { CONNECT, GREET,
+		{ "tcp:close", "", "0", TRIED },
+		{ "msg:host:defer", "TLS session: (x): y", "-37", TRIED } };
 	struct fakes *f = *state;
 	const struct answer *a;
 
@@ -475,6 +478,12 @@ a_policy_is_the_one_that_was_looked_up(void **state)
 	raise_for("example.com", HOST, "enforce", &delivered);
 	assert_string_equal(seen.strings, once);
 	assert_string_equal(seen.mx, "mx.example.com");
+	/* Also when it fails, of which the end is seen first. */
+	seen.strings[0] = '\0';
+	for (size_t i = 0; i < sizeof failed / sizeof *failed; i++)
+		raise_for("example.com", HOST, "enforce", &failed[i]);
+	assert_string_equal(seen.strings, once);
+	(void)lookup_domain(session.lookup, "example.com", LOOKUP_PLAIN);
 	fakes_publish(f, "2", TESTING_TEXT);
 	assert_true(fakes_wait(fakes_fork(f, ask)));
 	raise_for("example.com", HOST, "enforce", &delivered);
