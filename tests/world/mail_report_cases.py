@@ -128,6 +128,13 @@ def some(tally, **want):
     equal({name: tally[name] for name in want}, want, f"tally {tally}")
 
 
+def report_waits(world):
+    """The mail with the report was tried, and is in the queue."""
+    eventually(lambda: any(" == tls@rua.test " in line
+                           for line in world.exim.mainlog()),
+               "deferred", 20)
+
+
 def job(domain, day=None):
     with open(f"{OUTBOX}/{day or day_before()}/{domain}",
               encoding="ascii") as text:
@@ -324,9 +331,7 @@ def not_without_signature(world):
     sent_yesterday(world, "mailto:tls@rua.test",
                    macros={**BY_MAIL, "MTA_STS_TLSRPT_KEY": "/etc/no.key"})
     report(world)
-    eventually(lambda: any(" == tls@rua.test " in line
-                           for line in world.exim.mainlog()),
-               "deferred", 20)
+    report_waits(world)
     equal(len(box.messages), 0, "mails")
 
 
@@ -368,9 +373,7 @@ def missing_key(world):
     sent_yesterday(world, "mailto:tls@rua.test",
                    macros={**BY_MAIL, "MTA_STS_TLSRPT_KEY": "/etc/no.key"})
     report(world)
-    eventually(lambda: any(" == tls@rua.test " in line
-                           for line in world.exim.mainlog()),
-               "deferred", 20)
+    report_waits(world)
     equal(world.exim.send("customer@rua.test").outcome(), "delivered",
           "other mail")
     equal(len(box.messages), 1, "mails")
@@ -388,9 +391,7 @@ def other_mail_of_the_host(world):
                    macros={**BY_MAIL, "SITE_RETRY": "F,4d,1h"})
     box.down()
     report(world)
-    eventually(lambda: any(" == tls@rua.test " in line
-                           for line in world.exim.mainlog()),
-               "deferred", 20)
+    report_waits(world)
     box.up()
     # By a record of the report's failure the host would not be tried.
     equal(world.exim.send("customer@rua.test").outcome(), "delivered",
